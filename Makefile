@@ -1,0 +1,80 @@
+# Every task of this project. Needs make and a Python >= 3.11; everything else is installed into .venv, by hash.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv --quiet --no-progress
+# The environment is named, so that another one which happens to be active is left alone.
+INTO := --python $(BIN)/python
+EDITABLE = $(UV) pip install $(INTO) --no-deps --no-build-isolation --editable .
+COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
+
+# Arguments for `make run`, `make bench` and `make pytest`.
+ARGS ?=
+# Tests are shared out by file, so that what a file starts is started once; more than 4 workers gain nothing.
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check pytest fmt bench docs lock venv clean
+
+help: ## List the tasks
+	@echo "Tokenbooth: make TASK"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(STAMPS)/run ## Start a booth with demo content (ARGS="--port 9000")
+	@exec $(BIN)/tokenbooth serve --demo $(ARGS)
+
+test: check pytest ## Check, then run every test with coverage: what CI runs
+
+check: $(STAMPS)/dev ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+pytest: $(STAMPS)/dev ## Run the tests (ARGS="tests/protocol -k scope")
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile \
+		--cov --cov-report=term $(ARGS)
+
+fmt: $(STAMPS)/dev ## Format, and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMPS)/dev ## Measure (ARGS="--help")
+	$(BIN)/python -m bench $(ARGS)
+
+docs: $(STAMPS)/dev ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+lock: $(STAMPS)/uv ## Lock the dependencies of pyproject.toml (UPGRADE=1 for newer versions)
+	$(COMPILE) pyproject.toml --extra server --group build --output-file requirements/run.lock
+	$(COMPILE) pyproject.toml --all-extras --group dev --constraints requirements/run.lock \
+		--output-file requirements/dev.lock
+	$(COMPILE) requirements/uv.in --output-file requirements/uv.lock
+
+venv: $(STAMPS)/dev ## Make .venv with all that development needs
+
+clean: ## Remove .venv and everything that was built
+	rm -rf $(VENV) build dist site htmlcov .coverage .coverage.* coverage.xml
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps stand for steps that were done; they are inside .venv, so they go with it.
+$(STAMPS)/uv: requirements/uv.lock scripts/make-venv
+	@echo "Making $(VENV)"
+	@scripts/make-venv
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: $(STAMPS)/uv requirements/run.lock pyproject.toml
+	@echo "Installing what the service needs"
+	@$(UV) pip install $(INTO) --require-hashes --requirements requirements/run.lock
+	@$(EDITABLE)
+	@touch $@
+
+# The development lock holds the service's too, in the same versions, so `make run` has nothing left to do after it.
+$(STAMPS)/dev: $(STAMPS)/uv requirements/run.lock requirements/dev.lock pyproject.toml
+	@echo "Installing what the tests need"
+	@$(UV) pip sync $(INTO) --require-hashes requirements/dev.lock
+	@$(EDITABLE)
+	@touch $(STAMPS)/run $@
