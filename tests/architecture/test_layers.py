@@ -67,16 +67,12 @@ def lint_imports(tmp_path: Path, package: Path) -> LintImports:
     return run
 
 
-def plant(package: Path, name: str, line: str) -> None:
-    for path in {package / name, package / "server/planted.py", package / "guard/planted.py"}:
-        path.parent.mkdir(exist_ok=True)
-        (path.parent / "__init__.py").touch()
-        path.touch()
-    client = package / "client"
-    client.mkdir(exist_ok=True)
-    (client / "__init__.py").touch()
-    (client / "planted.py").touch()
-    (package / name).write_text(f"{line}\n")
+def plant(package: Path, name: str, text: str = "") -> None:
+    file = package / name
+    for folder in [package, *(package / parent for parent in Path(name).parents)]:
+        folder.mkdir(exist_ok=True, parents=True)
+        (folder / "__init__.py").touch()
+    file.write_text(text)
 
 
 def test_the_package_as_it_is_breaks_no_contract(lint_imports: LintImports) -> None:
@@ -89,7 +85,9 @@ def test_the_package_as_it_is_breaks_no_contract(lint_imports: LintImports) -> N
 def test_a_planted_violation_breaks_its_contract(
     package: Path, lint_imports: LintImports, name: str, line: str, contract: str
 ) -> None:
-    plant(package, name, line)
+    for target in ("client/planted.py", "guard/planted.py", "server/planted.py"):
+        plant(package, target)
+    plant(package, name, f"{line}\n")
 
     linted = lint_imports()
 
@@ -99,9 +97,8 @@ def test_a_planted_violation_breaks_its_contract(
 
 
 def test_a_planted_cycle_breaks_its_contract(package: Path, lint_imports: LintImports) -> None:
-    protocol = package / "protocol"
-    (protocol / "here.py").write_text("import tokenbooth.protocol.there\n")
-    (protocol / "there.py").write_text("import tokenbooth.protocol.here\n")
+    plant(package, "protocol/here.py", "import tokenbooth.protocol.there\n")
+    plant(package, "protocol/there.py", "import tokenbooth.protocol.here\n")
 
     linted = lint_imports()
 
