@@ -1,0 +1,183 @@
+"""What can go wrong in the protocol, one class per wire code.
+
+ProtocolError
+├── OAuthError                 what the token service answers (RFC 6749 §5.2)
+│   ├── InvalidRequest         400 invalid_request
+│   │   ├── MethodNotAllowed   405
+│   │   └── RequestTooLarge    413
+│   ├── InvalidClient          401 invalid_client
+│   ├── InvalidGrant           400 invalid_grant
+│   ├── UnauthorizedClient     400 unauthorized_client
+│   ├── UnsupportedGrantType   400 unsupported_grant_type
+│   ├── InvalidScope           400 invalid_scope
+│   ├── InvalidTarget          400 invalid_target (RFC 8707 §2)
+│   └── TemporarilyUnavailable 503 temporarily_unavailable
+├── BearerError                what a guarded API answers (RFC 6750 §3.1)
+│   ├── NoToken                401 without a code
+│   ├── MalformedRequest       400 invalid_request
+│   ├── InvalidToken           401 invalid_token
+│   ├── InsufficientScope      403 insufficient_scope
+│   └── GuardUnavailable       503 temporarily_unavailable
+├── TokenRefused               a token that fails a check; never leaves the process
+└── KeyRefused                 a key that must not be used
+"""
+
+from typing import ClassVar
+
+
+def printable(text: str, limit: int = 400) -> str:
+    """Return `text` within the characters that `error_description` allows (RFC 6749 §5.2)."""
+    shown = text if len(text) <= limit else text[: limit - 3] + "..."
+    return "".join("'" if c == '"' else c if " " <= c <= "~" and c != "\\" else "?" for c in shown)
+
+
+class ProtocolError(Exception):
+    """Base of everything that this package raises."""
+
+
+class OAuthError(ProtocolError):
+    """A refusal of the token service.
+
+    `description` is public; `reason` is a short typed word for logs and audit alone.
+    """
+
+    code: ClassVar[str] = "server_error"
+    status: int = 400
+
+    def __init__(self, description: str, *, reason: str | None = None) -> None:
+        super().__init__(description)
+        self.description = printable(description)
+        self.reason = reason or self.code
+
+
+class InvalidRequest(OAuthError):
+    """The request is malformed."""
+
+    code = "invalid_request"
+
+
+class MethodNotAllowed(InvalidRequest):
+    """The endpoint takes another HTTP method, named in `allow`."""
+
+    status = 405
+
+    def __init__(self, description: str, *, allow: str = "POST") -> None:
+        super().__init__(description, reason="method_not_allowed")
+        self.allow = allow
+
+
+class RequestTooLarge(InvalidRequest):
+    """The body is larger than any honest request."""
+
+    status = 413
+
+
+class InvalidClient(OAuthError):
+    """Client authentication failed, and deliberately does not say why."""
+
+    code = "invalid_client"
+    status = 401
+
+
+class InvalidGrant(OAuthError):
+    """The refresh token or assertion is not good."""
+
+    code = "invalid_grant"
+
+
+class UnauthorizedClient(OAuthError):
+    """The client is known, but may not do what it asks."""
+
+    code = "unauthorized_client"
+
+
+class UnsupportedGrantType(OAuthError):
+    """No such grant here."""
+
+    code = "unsupported_grant_type"
+
+
+class InvalidScope(OAuthError):
+    """The scope is malformed, unknown or more than the client may have."""
+
+    code = "invalid_scope"
+
+
+class InvalidTarget(OAuthError):
+    """The resource is malformed, unknown or not for this client (RFC 8707 §2)."""
+
+    code = "invalid_target"
+
+
+class TemporarilyUnavailable(OAuthError):
+    """The service cannot decide now; the client may try again after `retry_after` seconds."""
+
+    code = "temporarily_unavailable"
+    status = 503
+
+    def __init__(self, description: str, *, reason: str, retry_after: int = 1) -> None:
+        super().__init__(description, reason=reason)
+        self.retry_after = retry_after
+
+
+class BearerError(ProtocolError):
+    """A refusal of a guarded API; `reason` is private."""
+
+    code: ClassVar[str | None] = None
+    status: int = 401
+
+    def __init__(self, description: str = "", *, reason: str | None = None) -> None:
+        super().__init__(description)
+        self.description = printable(description)
+        self.reason = reason or self.code or "no_token"
+
+
+class NoToken(BearerError):
+    """The request carries no token: the challenge has no error code (RFC 6750 §3.1)."""
+
+
+class MalformedRequest(BearerError):
+    """The request carries a token in a wrong way, or more than one."""
+
+    code = "invalid_request"
+    status = 400
+
+
+class InvalidToken(BearerError):
+    """The token is expired, revoked, malformed, foreign, or for another API."""
+
+    code = "invalid_token"
+
+
+class InsufficientScope(BearerError):
+    """The token is good, but needs the scope in `needed`."""
+
+    code = "insufficient_scope"
+    status = 403
+
+    def __init__(self, description: str, *, needed: str) -> None:
+        super().__init__(description)
+        self.needed = needed
+
+
+class GuardUnavailable(BearerError):
+    """The guard cannot reach its issuer, so it can say neither yes nor no."""
+
+    code = "temporarily_unavailable"
+    status = 503
+
+    def __init__(self, description: str, *, reason: str, retry_after: int = 5) -> None:
+        super().__init__(description, reason=reason)
+        self.retry_after = retry_after
+
+
+class TokenRefused(ProtocolError):
+    """A token fails a check; `reason` names which, and is not for the wire."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class KeyRefused(ProtocolError):
+    """A key is too weak, inconsistent, of a wrong kind or unreadable."""

@@ -1,0 +1,219 @@
+"""Signing and verification keys: one key, one algorithm (RFC 7517, RFC 7518, RFC 8725 §3.1)."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from tokenbooth.protocol import strict_json
+from tokenbooth.protocol.errors import KeyRefused
+from tokenbooth.protocol.signatures import PrivateKey, PublicKey, signer_for, verifier_for
+
+ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")  # what the service signs with
+
+MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 8192  # beyond it, one check costs an attacker nothing and us much
+MAX_KEYS_IN_SET = 100
+
+_CURVE_ALG = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+_RSA_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_JWK_KIND: dict[str, type[ECKey] | type[OKPKey] | type[RSAKey]] = {
+    "EC": ECKey,
+    "OKP": OKPKey,
+    "RSA": RSAKey,
+}
+_PUBLIC_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationKey:
+    """A public key, bound to one algorithm. `verify(data, signature)` says whether it signed."""
+
+    kid: str
+    alg: str
+    thumbprint: str  # RFC 7638, SHA-256
+    jwk: Mapping[str, str] = field(repr=False)
+    verify: Callable[[bytes, bytes], bool] = field(repr=False, compare=False)
+
+    def to_jwk(self) -> dict[str, str]:
+        """Return the public JWK as a key set publishes it."""
+        return {**self.jwk, "kid": self.kid, "alg": self.alg, "use": "sig"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A private key, bound to one algorithm. `sign(data)` returns the JWS signature."""
+
+    alg: str
+    public: VerificationKey
+    sign: Callable[[bytes], bytes] = field(repr=False, compare=False)
+    _private: PrivateKey = field(repr=False, compare=False)
+
+    @property
+    def kid(self) -> str:
+        """The key's thumbprint (RFC 7638), so that the same name never means another key."""
+        return self.public.kid
+
+    def to_pkcs8(self) -> bytes:
+        """Return the private key unencrypted, as DER; the caller seals it."""
+        return self._private.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+
+def generate_key(alg: str) -> SigningKey:
+    """Make a new key for one of ALGORITHMS; raises KeyRefused for another."""
+    if alg == "ES256":
+        return _signing_key(ec.generate_private_key(ec.SECP256R1()), alg)
+    if alg == "EdDSA":
+        return _signing_key(ed25519.Ed25519PrivateKey.generate(), alg)
+    if alg in ("PS256", "RS256"):
+        return _signing_key(rsa.generate_private_key(65537, MIN_RSA_BITS), alg)
+    raise KeyRefused(f"{alg} is not one of {', '.join(ALGORITHMS)}")
+
+
+def signing_key(private_key: bytes, alg: str | None = None) -> SigningKey:
+    """Read an unencrypted private key, DER or PEM; `alg` chooses where RSA leaves a choice."""
+    pem = private_key.lstrip().startswith(b"-----BEGIN")
+    load = serialization.load_pem_private_key if pem else serialization.load_der_private_key
+    try:
+        loaded = load(private_key, password=None)
+    except (ValueError, TypeError) as error:
+        message = "no unencrypted private key in PEM or DER could be read"
+        raise KeyRefused(message) from error
+    if not isinstance(loaded, PrivateKey):
+        message = "only EC, Ed25519 and RSA keys can sign here"
+        raise KeyRefused(message)
+    return _signing_key(loaded, alg)
+
+
+def _signing_key(private: PrivateKey, alg: str | None) -> SigningKey:
+    public = _verification_key(private.public_key(), alg=alg, kid=None)
+    return SigningKey(
+        alg=public.alg, public=public, sign=signer_for(private, public.alg), _private=private
+    )
+
+
+def verification_key(jwk: Mapping[str, Any], *, alg: str | None = None) -> VerificationKey:
+    """Read a JWK (a private one gives its public half); raises KeyRefused with the reason."""
+    kind = _JWK_KIND.get(str(jwk.get("kty")))
+    if kind is None:
+        message = "kty must be EC, OKP or RSA; a shared secret is no verification key"
+        raise KeyRefused(message)
+    if jwk.get("use", "sig") != "sig":
+        message = "the key's use is not sig"
+        raise KeyRefused(message)
+    operations = jwk.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or not {"verify", "sign"} & set(map(str, operations)):
+        message = "the key's key_ops allow neither verify nor sign"
+        raise KeyRefused(message)
+    kid, named_alg = jwk.get("kid"), jwk.get("alg", alg)
+    if not isinstance(kid, str | None) or not isinstance(named_alg, str | None):
+        message = "kid and alg must be texts"
+        raise KeyRefused(message)
+    if alg is not None and named_alg != alg:
+        raise KeyRefused(f"the key is for {named_alg}, not {alg}")
+    try:
+        public = kind.import_key(dict(jwk)).public_key
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise KeyRefused(f"the {jwk.get('kty')} key is malformed") from error
+    if not isinstance(public, PublicKey):
+        message = "only EC, Ed25519 and RSA keys are accepted"
+        raise KeyRefused(message)
+    return _verification_key(public, alg=named_alg, kid=kid)
+
+
+def _verification_key(public: PublicKey, *, alg: str | None, kid: str | None) -> VerificationKey:
+    jose = _as_jose(public)
+    described = {str(k): str(v) for k, v in jose.as_dict(private=False).items()}
+    alg = _bound_algorithm(public, described, alg)
+    thumbprint = jose.thumbprint()
+    members = ("kty", *_PUBLIC_MEMBERS[described["kty"]])
+    return VerificationKey(
+        kid=kid if kid is not None else thumbprint,
+        alg=alg,
+        thumbprint=thumbprint,
+        jwk={name: described[name] for name in members},
+        verify=verifier_for(public, alg),
+    )
+
+
+def _as_jose(public: PublicKey) -> ECKey | OKPKey | RSAKey:
+    pem = public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    if isinstance(public, rsa.RSAPublicKey):
+        return RSAKey.import_key(pem)
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return ECKey.import_key(pem)
+    return OKPKey.import_key(pem)
+
+
+def _bound_algorithm(public: PublicKey, described: Mapping[str, str], alg: str | None) -> str:
+    if isinstance(public, rsa.RSAPublicKey):
+        _refuse_weak_rsa(public)
+        fitting: tuple[str, ...] = _RSA_ALGS
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        fitting = tuple(filter(None, [_CURVE_ALG.get(described["crv"])]))
+    else:
+        fitting = ("EdDSA", "Ed25519")  # RFC 9864 gives the old name a precise twin
+    if not fitting or (alg is not None and alg not in fitting):
+        raise KeyRefused(f"a {described['kty']} key of this kind cannot be used for {alg}")
+    return alg or fitting[0]
+
+
+def _refuse_weak_rsa(public: rsa.RSAPublicKey) -> None:
+    if not MIN_RSA_BITS <= public.key_size <= MAX_RSA_BITS:
+        raise KeyRefused(f"an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
+    exponent = public.public_numbers().e
+    if exponent < 3 or exponent % 2 == 0:
+        message = "an RSA exponent is odd and above 1"
+        raise KeyRefused(message)
+
+
+class KeySet:
+    """Verification keys by name; keys that cannot be used were left out when it was read."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+        self._keys = tuple(keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[VerificationKey]:
+        return iter(self._keys)
+
+    def candidates(self, kid: str | None, alg: str) -> tuple[VerificationKey, ...]:
+        """Return the keys of that name for that algorithm; without a name, the only one."""
+        named = tuple(k for k in self._keys if k.alg == alg and kid in (None, k.kid))
+        # Without a kid there is no trying around: a second guess helps only an attacker.
+        return named if kid is not None or len(named) == 1 else ()
+
+
+def parse_key_set(document: bytes) -> KeySet:
+    """Read a JWKS (RFC 7517 §5), skipping unusable keys; raises KeyRefused when it is none."""
+    try:
+        listed = strict_json.parse_object(document).get("keys")
+    except ValueError as error:
+        message = "the key set is not a JSON object"
+        raise KeyRefused(message) from error
+    if not isinstance(listed, list) or len(listed) > MAX_KEYS_IN_SET:
+        raise KeyRefused(f'the key set has no list "keys" of at most {MAX_KEYS_IN_SET}')
+    return KeySet(_usable(listed))
+
+
+def _usable(listed: Iterable[object]) -> Iterable[VerificationKey]:
+    for jwk in listed:
+        if isinstance(jwk, dict):
+            try:
+                yield verification_key(jwk)
+            except KeyRefused:
+                continue  # RFC 7517 §5: an unknown key does not spoil the set

@@ -1,0 +1,1 @@
+"""Documents that others publish, fetched within bounds."""

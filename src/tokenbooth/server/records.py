@@ -1,0 +1,162 @@
+"""The rows that a store keeps, as frozen values. Times are seconds since 1970 UTC."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+TokenFormat = Literal["jwt", "opaque"]
+CredentialKind = Literal["secret", "jwk"]
+KeyPurpose = Literal["sign", "seal", "pepper"]
+ChangeKind = Literal["issuer", "api", "client", "key"]
+
+DEFAULT_ISSUER = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """One authorization server identity (RFC 8414): production and sandbox are two."""
+
+    name: str
+    tag: str  # the short mark inside its clients' secrets; unique, [a-z0-9]
+    url: str | None = None  # None: derived from the service's own address
+    dialect: str = "standard"
+    token_format: TokenFormat = "jwt"
+    token_lifetime: int = 3600  # seconds
+    refresh_tokens: bool = False
+    refresh_lifetime: int = 1800  # seconds
+    alg: str = "ES256"
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiScope:
+    """One scope of an API, and what it means in words."""
+
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """A protected resource: an audience (RFC 8707) and its scopes."""
+
+    issuer: str
+    name: str
+    audience: str
+    scopes: tuple[ApiScope, ...] = ()
+    self_service: bool = False
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAccess:
+    """Which of an API's scopes a client may have."""
+
+    api: str
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A registered machine. The first entry of `access` is its default API."""
+
+    issuer: str
+    client_id: str
+    name: str = ""
+    account: str | None = None
+    enabled: bool = True
+    auth_methods: tuple[str, ...] = ("client_secret_basic", "client_secret_post")
+    grant_types: tuple[str, ...] = ("client_credentials", "refresh_token")
+    access: tuple[ApiAccess, ...] = ()
+    resource_server_for: tuple[str, ...] = ()  # names of APIs whose tokens it may introspect
+    token_format: TokenFormat | None = None  # None: the issuer's
+    token_lifetime: int | None = None  # seconds; None: the issuer's
+    refresh_tokens: bool | None = None  # None: the issuer's
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One thing a client can prove itself with."""
+
+    id: str
+    issuer: str
+    client_id: str
+    kind: CredentialKind
+    data: str  # the digest of a secret, or the public JWK as JSON; never the secret
+    label: str = ""
+    hint: str = ""  # the secret's last four characters, or the key's thumbprint
+    created_at: float
+    expires_at: float | None = None
+    last_used_at: float | None = None
+    last_used_from: str | None = None
+
+    def is_valid_at(self, now: float) -> bool:
+        """Whether it may still be used at `now`."""
+        return self.expires_at is None or now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredClient:
+    """A client and everything it can prove itself with, read in one piece."""
+
+    client: Client
+    credentials: tuple[Credential, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialUse:
+    """That a credential was used, for its owner to see."""
+
+    issuer: str
+    client_id: str
+    credential_id: str
+    at: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key of the service; its private half is sealed under the master key."""
+
+    kid: str
+    issuer: str
+    purpose: KeyPurpose
+    alg: str
+    sealed: bytes
+    public_jwk: str = ""  # JSON; empty for symmetric keys
+    created_at: float
+    activates_at: float
+    retires_at: float | None = None  # no longer used for new tokens from then on
+    expires_at: float | None = None  # no longer published or accepted from then on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """Something that is no longer valid, kept until it would have expired anyway.
+
+    `key` reads `jti:<id>` for one token and `sid:<id>` for a family of refreshed tokens.
+    """
+
+    issuer: str
+    key: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The customer that owns clients."""
+
+    name: str
+    title: str = ""
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One step of the store's history: what to read again."""
+
+    revision: int
+    kind: ChangeKind
+    issuer: str
+    id: str

@@ -1,0 +1,180 @@
+"""What a store promises. One contract suite runs on every implementation.
+
+Every method that changes something is one transaction: when it returns, the change is durable
+and every node's `revision()` will show it; when it raises, nothing happened.
+
+StoreError
+├── AlreadyExists     something with that name is there
+├── NotFound          nothing with that name is there
+├── StillInUse        something else refers to it
+└── StoreUnavailable  the database cannot be asked now; nothing was decided
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tokenbooth.server.records import (
+    Account,
+    Api,
+    Change,
+    Client,
+    Credential,
+    CredentialUse,
+    Issuer,
+    RegisteredClient,
+    Revocation,
+    StoredKey,
+)
+
+
+class StoreError(Exception):
+    """Base of what stores raise; the text is fit for an operator's eyes."""
+
+
+class AlreadyExists(StoreError):
+    """The name is taken."""
+
+
+class NotFound(StoreError):
+    """There is nothing of that name."""
+
+
+class StillInUse(StoreError):
+    """Something else refers to it."""
+
+
+class StoreUnavailable(StoreError):
+    """The database is down, locked, full or damaged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The outcome of claiming a key: the winner, or when the winner came."""
+
+    won: bool
+    claimed_at: float
+
+
+class IssuerStore(Protocol):
+    """Issuers and the APIs behind them."""
+
+    async def list_issuers(self) -> tuple[Issuer, ...]:
+        """Return all issuers by name."""
+
+    async def add_issuer(self, issuer: Issuer, keys: Sequence[StoredKey] = ()) -> None:
+        """Add the issuer with its first keys; raises AlreadyExists (name, tag or url)."""
+
+    async def replace_issuer(self, issuer: Issuer) -> None:
+        """Replace the issuer of that name; raises NotFound."""
+
+    async def list_apis(self, issuer: str | None = None) -> tuple[Api, ...]:
+        """Return the APIs of one issuer, or of all, by issuer and name."""
+
+    async def add_api(self, api: Api) -> None:
+        """Add; raises AlreadyExists (name or audience within the issuer), NotFound (issuer)."""
+
+    async def replace_api(self, api: Api) -> None:
+        """Replace the API of that name; raises NotFound, AlreadyExists (audience)."""
+
+    async def delete_api(self, issuer: str, name: str) -> None:
+        """Delete; raises NotFound, StillInUse while a client has access to it."""
+
+
+class ClientStore(Protocol):
+    """Clients and their credentials."""
+
+    async def get_client(self, issuer: str, client_id: str) -> RegisteredClient | None:
+        """Return the client with all its credentials (oldest first), or None."""
+
+    async def find_clients(self, client_id: str) -> tuple[RegisteredClient, ...]:
+        """Return the clients of that id at every issuer, by issuer."""
+
+    async def list_clients(
+        self,
+        *,
+        issuer: str | None = None,
+        account: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
+    ) -> tuple[RegisteredClient, ...]:
+        """Return clients ordered by (issuer, client_id), starting behind `after`."""
+
+    async def add_client(self, client: Client, credentials: Sequence[Credential] = ()) -> None:
+        """Add both at once; raises AlreadyExists, NotFound (issuer, account or API)."""
+
+    async def replace_client(self, client: Client) -> None:
+        """Replace all but the credentials; raises NotFound."""
+
+    async def delete_client(self, issuer: str, client_id: str) -> None:
+        """Delete with all credentials; raises NotFound."""
+
+    async def add_credential(self, credential: Credential) -> None:
+        """Add; raises AlreadyExists (its id, anywhere), NotFound (client)."""
+
+    async def replace_credential(self, credential: Credential) -> None:
+        """Replace the credential of that id; raises NotFound."""
+
+    async def delete_credential(self, issuer: str, client_id: str, credential_id: str) -> None:
+        """Delete; raises NotFound."""
+
+    async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
+        """Remember last uses (the latest wins); announces no change; unknown ids are ignored."""
+
+    async def list_accounts(self) -> tuple[Account, ...]:
+        """Return all accounts by name."""
+
+    async def add_account(self, account: Account) -> None:
+        """Add; raises AlreadyExists."""
+
+
+class KeyStore(Protocol):
+    """The service's own keys, sealed."""
+
+    async def list_keys(self) -> tuple[StoredKey, ...]:
+        """Return every key of every issuer, oldest first. Issuer "" holds service-wide keys."""
+
+    async def add_key(self, key: StoredKey) -> None:
+        """Add; raises AlreadyExists (kid within the issuer)."""
+
+    async def replace_keys(self, keys: Sequence[StoredKey]) -> None:
+        """Replace several at once; raises NotFound and then changes none."""
+
+    async def delete_key(self, issuer: str, kid: str) -> None:
+        """Delete; raises NotFound."""
+
+
+class RevocationStore(Protocol):
+    """What is no longer valid, and what may be used only once."""
+
+    async def revoke(self, revocations: Sequence[Revocation]) -> None:
+        """Remember; an entry that is there already keeps the later expiry."""
+
+    async def find_revoked(self, issuer: str, keys: Sequence[str]) -> frozenset[str]:
+        """Return those of `keys` that are revoked, as of this moment on any node."""
+
+    async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
+        """Claim `key` until `expires_at`. Atomic: exactly one caller on all nodes ever wins."""
+
+    async def forget_expired(self, now: float) -> int:
+        """Drop revocations and claims that expired before `now`; return how many."""
+
+
+class ChangeFeed(Protocol):
+    """How nodes learn what others changed."""
+
+    async def revision(self) -> int:
+        """Return the number of the last change; grows by one per change; cheap to ask."""
+
+    async def changes_since(self, revision: int) -> tuple[Change, ...] | None:
+        """Return later changes in order, or None when that far back is forgotten."""
+
+
+class Store(IssuerStore, ClientStore, KeyStore, RevocationStore, ChangeFeed, Protocol):
+    """All of it, as the composition root passes it around."""
+
+    async def check(self) -> None:
+        """Raise StoreUnavailable unless the database can be read and written."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of every connection."""
