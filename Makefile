@@ -3,7 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
-UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv --quiet --no-progress
+# The machine's own certificates, so that a company's registry or proxy is trusted as pip trusts it.
+UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never $(BIN)/uv --quiet --no-progress
 # The environment is named, so that another one which happens to be active is left alone.
 INTO := --python $(BIN)/python
 EDITABLE = $(UV) pip install $(INTO) --no-deps --no-build-isolation --editable .
