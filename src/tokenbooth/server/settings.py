@@ -1,0 +1,154 @@
+"""Every setting of the token service: its default, its meaning, its environment variable."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tokenbooth.protocol.dialects import Dialect, DialectRefused, built_in_dialects, parse_dialect
+
+PREFIX = "TOKENBOOTH_"
+DEFAULT_DATABASE = "sqlite:///tokenbooth.db"
+
+
+class SettingsRefused(ValueError):
+    """Settings that cannot be used; the text lists every mistake, one a line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Each field is also read from TOKENBOOTH_<NAME IN CAPITALS>."""
+
+    database: str = field(default=DEFAULT_DATABASE, repr=False)  # may carry a password
+    host: str = "127.0.0.1"
+    port: int = 8080  # 0 picks a free one
+    workers: int = 1
+    issuer_url: str | None = None  # public address of the default issuer; None: host and port
+    demo: bool = False
+    master_key_file: str | None = None  # None with SQLite: the database's path plus ".key"
+    dialects: str | None = None  # a folder of further dialect files (*.toml)
+    log_format: str = "console"  # "console" or "json"
+    log_level: str = "info"  # "debug", "info", "warning" or "error"
+    client_cache_size: int = 100_000  # registered clients kept in memory per process
+    change_poll_seconds: float = 0.25  # how soon a change by another process is noticed
+    refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
+    max_body_bytes: int = 65_536
+    body_timeout_seconds: float = 10.0  # a sender slower than that is cut off
+    trusted_proxy: str = ""  # networks (CIDR, comma-separated) whose X-Forwarded-For counts
+    tls_cert: str | None = None  # PEM files; both or none
+    tls_key: str | None = None
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str], **overrides: object) -> Self:
+        """Read the environment, then apply the overrides that are not None.
+
+        Raises SettingsRefused with all mistakes at once.
+        """
+        given: dict[str, Any] = {}
+        mistakes: list[str] = []
+        for setting in fields(cls):
+            variable = PREFIX + setting.name.upper()
+            value = overrides.get(setting.name)
+            if value is None:
+                value = environment.get(variable)
+            if value is None:
+                continue
+            try:
+                given[setting.name] = msgspec.convert(value, setting.type, strict=False)
+            except msgspec.ValidationError as error:
+                mistakes.append(f"{variable}: {error}")
+        settings = cls(**given)
+        mistakes += _mistakes(settings)
+        if mistakes:
+            raise SettingsRefused("\n".join(mistakes))
+        return settings
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables from which a worker process loads the same settings."""
+        return {
+            PREFIX + setting.name.upper(): _as_text(value)
+            for setting in fields(self)
+            if (value := getattr(self, setting.name)) is not None
+        }
+
+    def load_dialects(self) -> dict[str, Dialect]:
+        """Return the built-in dialects and the operator's own; raises SettingsRefused."""
+        known = dict(built_in_dialects())
+        for path in sorted(Path(self.dialects).glob("*.toml")) if self.dialects else []:
+            try:
+                dialect = parse_dialect(path.read_text("utf-8"), origin=str(path))
+            except (DialectRefused, OSError, UnicodeDecodeError) as error:
+                raise SettingsRefused(str(error)) from error
+            known[dialect.name] = dialect
+        return known
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _mistakes(settings: Settings) -> list[str]:
+    found = []
+    if not settings.database.startswith("sqlite:///"):
+        found.append("TOKENBOOTH_DATABASE: use sqlite:///path/to/file.db")
+    if settings.issuer_url is not None:
+        found += [
+            f"TOKENBOOTH_ISSUER_URL: {what}" for what in issuer_url_mistakes(settings.issuer_url)
+        ]
+    if settings.log_format not in ("console", "json"):
+        found.append('TOKENBOOTH_LOG_FORMAT: use "console" or "json"')
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        found.append('TOKENBOOTH_LOG_LEVEL: use "debug", "info", "warning" or "error"')
+    if settings.workers < 1:
+        found.append("TOKENBOOTH_WORKERS: at least 1")
+    if not 0 <= settings.port <= 65_535:
+        found.append("TOKENBOOTH_PORT: 0 to 65535")
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        found.append("TOKENBOOTH_TLS_CERT and TOKENBOOTH_TLS_KEY go together")
+    if settings.dialects is not None and not Path(settings.dialects).is_dir():
+        found.append(f"TOKENBOOTH_DIALECTS: {settings.dialects} is not a folder")
+    try:
+        parse_networks(settings.trusted_proxy)
+    except ValueError as error:
+        found.append(f"TOKENBOOTH_TRUSTED_PROXY: {error}")
+    return found
+
+
+def issuer_url_mistakes(url: str) -> list[str]:
+    """Return what is wrong with an issuer identifier (RFC 8414 §2), empty if nothing is."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return ["not a URL"]
+    found = []
+    if parts.scheme not in ("https", "http") or not host:
+        found.append("an issuer is an https:// URL")
+    elif parts.scheme == "http" and not is_loopback(host):
+        found.append("plain http is accepted on loopback only; use https://")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        found.append("an issuer has no query and no fragment")
+    if url.endswith("/"):
+        found.append("leave out the slash at the end: issuers are compared letter by letter")
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can only mean this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def parse_networks(
+    text: str,
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Read comma-separated CIDR networks; raises ValueError that names the bad one."""
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
