@@ -48,13 +48,13 @@ def test_every_rfc_that_the_source_cites_has_a_row() -> None:
     known = {number for row in rows() for number in CITED.findall(row.section)}
 
     unknown = {
-        (number, relative(path))
+        f"RFC {number}: {relative(path)}"
         for path in source_files()
         for number in CITED.findall(path.read_text(encoding="utf-8"))
         if number not in known
     }
 
-    assert sorted(unknown) == []
+    assert "\n".join(sorted(unknown)) == ""
 
 
 def test_citations_are_spelt_one_way() -> None:
