@@ -1,0 +1,32 @@
+"""What the store needs from a database engine; the differences between engines stay behind it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Select
+
+from tokenbooth.server.stores.rows import Row
+
+T = TypeVar("T")
+
+# A statement that never changes, and its parameters.
+LookUp = tuple[Select[Any], Mapping[str, object]]
+
+
+class Engine(Protocol):
+    """Runs the queries; raises only StoreError."""
+
+    async def look_up(self, look_ups: Sequence[LookUp]) -> list[list[Row]]:
+        """Return the rows of each look-up, all as of one moment, the fastest way there is."""
+
+    async def revision(self) -> int:
+        """Return the feed's revision."""
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run the query in a transaction that only reads."""
+
+    async def write(self, query: Callable[[Connection], T]) -> T:
+        """Run the query in a transaction that is durable on return, or never happened."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of every connection."""

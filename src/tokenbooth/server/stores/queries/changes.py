@@ -1,0 +1,52 @@
+"""The change feed: one number for the newest change, and the changes of the last hour."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from tokenbooth.server.records import Change, ChangeKind
+from tokenbooth.server.stores.rows import change_of
+from tokenbooth.server.stores.tables import changes, feed
+
+REMEMBERED_SECONDS = 3600
+REMEMBERED_CHANGES = 10_000
+
+REVISION = select(feed.c.revision)
+
+
+def announce(
+    connection: Connection, announced: Iterable[tuple[ChangeKind, str, str]], *, now: float
+) -> None:
+    """Announce changes of (kind, issuer, id), in effect when the transaction commits.
+
+    Call it before anything else: it takes the feed's row lock, so that two changes never run
+    side by side, and what the first one checks is still so when it writes.
+    """
+    for kind, issuer, name in announced:
+        advanced = update(feed).values(revision=feed.c.revision + 1).returning(feed.c.revision)
+        revision = connection.execute(advanced).scalar_one()
+        connection.execute(
+            insert(changes),
+            {"revision": revision, "at": now, "kind": kind, "issuer": issuer, "id": name},
+        )
+        forgotten = or_(
+            changes.c.revision <= revision - REMEMBERED_CHANGES,
+            changes.c.at < now - REMEMBERED_SECONDS,
+        )
+        connection.execute(delete(changes).where(forgotten))
+
+
+def changes_since(connection: Connection, revision: int) -> tuple[Change, ...] | None:
+    """Return the changes behind `revision`, or None unless every one is remembered."""
+    newest = connection.execute(REVISION).scalar_one()
+    found = connection.execute(
+        select(changes).where(changes.c.revision > revision).order_by(changes.c.revision)
+    ).all()
+    if len(found) != newest - revision:
+        return None
+    return tuple(change_of(row) for row in found)
+
+
+def touch(connection: Connection) -> None:
+    """Write the revision as it is, to see that the database can be written."""
+    connection.execute(update(feed).values(revision=feed.c.revision))

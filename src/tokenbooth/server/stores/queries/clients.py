@@ -1,0 +1,255 @@
+"""Clients, their credentials and the accounts that own them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from tokenbooth.server.records import (
+    Account,
+    Client,
+    Credential,
+    CredentialUse,
+    RegisteredClient,
+)
+from tokenbooth.server.stores.contract import AlreadyExists, NotFound
+from tokenbooth.server.stores.queries.issuers import require_api, require_issuer
+from tokenbooth.server.stores.rows import (
+    account_of,
+    account_row,
+    client_api_rows,
+    client_row,
+    credential_replacement,
+    credential_row,
+    registered_clients,
+)
+from tokenbooth.server.stores.tables import accounts, client_apis, clients, credentials
+
+# The three look-ups that make up one client; they take `issuer` and `client_id`.
+ONE_CLIENT = tuple(
+    select(table)
+    .where(
+        table.c.issuer == bindparam("issuer"),
+        table.c.client_id == bindparam("client_id"),
+    )
+    .order_by(*order)
+    for table, order in (
+        (clients, ()),
+        (client_apis, (client_apis.c.position,)),
+        (credentials, (credentials.c.created_at, credentials.c.id)),
+    )
+)
+
+
+def find_clients(connection: Connection, client_id: str) -> tuple[RegisteredClient, ...]:
+    """Return the clients of that id at every issuer."""
+    page = select(clients.c.issuer, clients.c.client_id).where(clients.c.client_id == client_id)
+    return _clients_of(connection, page)
+
+
+def list_clients(
+    connection: Connection,
+    *,
+    issuer: str | None,
+    account: str | None,
+    after: tuple[str, str] | None,
+    limit: int,
+) -> tuple[RegisteredClient, ...]:
+    """Return one page of clients."""
+    page = select(clients.c.issuer, clients.c.client_id)
+    if issuer is not None:
+        page = page.where(clients.c.issuer == issuer)
+    if account is not None:
+        page = page.where(clients.c.account == account)
+    if after is not None:
+        page = page.where(tuple_(clients.c.issuer, clients.c.client_id) > tuple_(*after))
+    page = page.order_by(clients.c.issuer, clients.c.client_id).limit(limit)
+    return _clients_of(connection, page)
+
+
+def _clients_of(
+    connection: Connection, page: Select[tuple[str, str]]
+) -> tuple[RegisteredClient, ...]:
+    chosen = page.subquery()
+    client_rows, api_rows, credential_rows = (
+        connection.execute(
+            select(table)
+            .join(
+                chosen,
+                and_(
+                    table.c.issuer == chosen.c.issuer,
+                    table.c.client_id == chosen.c.client_id,
+                ),
+            )
+            .order_by(*order)
+        ).all()
+        for table, order in (
+            (clients, (clients.c.issuer, clients.c.client_id)),
+            (client_apis, (client_apis.c.position,)),
+            (credentials, (credentials.c.created_at, credentials.c.id)),
+        )
+    )
+    return registered_clients(client_rows, api_rows, credential_rows)
+
+
+def add_client(connection: Connection, client: Client, first: Sequence[Credential]) -> None:
+    """Insert the client, what ties it to APIs, and its credentials."""
+    require_issuer(connection, client.issuer)
+    if connection.execute(select(1).where(_is_client(client.issuer, client.client_id))).first():
+        raise AlreadyExists(
+            f"The issuer {client.issuer!r} has a client {client.client_id!r} already."
+        )
+    _require_account(connection, client.account)
+    connection.execute(insert(clients), client_row(client))
+    _tie_to_apis(connection, client)
+    for credential in first:
+        add_credential(connection, credential)
+
+
+def replace_client(connection: Connection, client: Client) -> None:
+    """Update the client and what ties it to APIs."""
+    _require_client(connection, client.issuer, client.client_id)
+    _require_account(connection, client.account)
+    connection.execute(
+        update(clients)
+        .where(_is_client(client.issuer, client.client_id))
+        .values(client_row(client))
+    )
+    connection.execute(
+        delete(client_apis).where(
+            client_apis.c.issuer == client.issuer, client_apis.c.client_id == client.client_id
+        )
+    )
+    _tie_to_apis(connection, client)
+
+
+def delete_client(connection: Connection, issuer: str, client_id: str) -> None:
+    """Delete the client; its credentials and ties go with it."""
+    if not connection.execute(delete(clients).where(_is_client(issuer, client_id))).rowcount:
+        raise _no_client(issuer, client_id)
+
+
+def add_credential(connection: Connection, credential: Credential) -> None:
+    """Insert the credential."""
+    _require_client(connection, credential.issuer, credential.client_id)
+    if connection.execute(select(1).where(credentials.c.id == credential.id)).first():
+        raise AlreadyExists(f"There is a credential {credential.id!r} already.")
+    connection.execute(insert(credentials), credential_row(credential))
+
+
+def replace_credential(connection: Connection, credential: Credential) -> None:
+    """Update the credential of that id, but for its last use."""
+    found = connection.execute(
+        update(credentials)
+        .where(_is_credential(credential.issuer, credential.client_id, credential.id))
+        .values(credential_replacement(credential))
+    )
+    if not found.rowcount:
+        raise _no_credential(credential.client_id, credential.id)
+
+
+def delete_credential(
+    connection: Connection, issuer: str, client_id: str, credential_id: str
+) -> None:
+    """Delete the credential."""
+    found = connection.execute(
+        delete(credentials).where(_is_credential(issuer, client_id, credential_id))
+    )
+    if not found.rowcount:
+        raise _no_credential(client_id, credential_id)
+
+
+def record_uses(connection: Connection, uses: Sequence[CredentialUse]) -> None:
+    """Write last uses, unless a later one is known."""
+    last = credentials.c.last_used_at
+    noted = (
+        update(credentials)
+        .where(
+            credentials.c.id == bindparam("used_id"),
+            credentials.c.issuer == bindparam("used_issuer"),
+            credentials.c.client_id == bindparam("used_client_id"),
+            or_(last.is_(None), last <= bindparam("at")),
+        )
+        .values(last_used_at=bindparam("at"), last_used_from=bindparam("source"))
+    )
+    # In one order everywhere: two nodes that write the same rows must not wait for each other.
+    for use in sorted(uses, key=lambda use: (use.credential_id, use.at)):
+        connection.execute(
+            noted,
+            {
+                "used_id": use.credential_id,
+                "used_issuer": use.issuer,
+                "used_client_id": use.client_id,
+                "at": use.at,
+                "source": use.source,
+            },
+        )
+
+
+def list_accounts(connection: Connection) -> tuple[Account, ...]:
+    """Return all accounts by name."""
+    return tuple(
+        account_of(row) for row in connection.execute(select(accounts).order_by(accounts.c.name))
+    )
+
+
+def add_account(connection: Connection, account: Account) -> None:
+    """Insert the account."""
+    if connection.execute(select(1).where(accounts.c.name == account.name)).first():
+        raise AlreadyExists(f"There is an account {account.name!r} already.")
+    connection.execute(insert(accounts), account_row(account))
+
+
+def _tie_to_apis(connection: Connection, client: Client) -> None:
+    ties = client_api_rows(client)
+    seen = set()
+    for tie in ties:
+        require_api(connection, client.issuer, str(tie["api"]))
+        if (tie["role"], tie["api"]) in seen:
+            raise AlreadyExists(f"The API {tie['api']!r} is listed twice.")
+        seen.add((tie["role"], tie["api"]))
+    if ties:
+        connection.execute(insert(client_apis), ties)
+
+
+def _require_account(connection: Connection, name: str | None) -> None:
+    if name is None:
+        return
+    if not connection.execute(select(1).where(accounts.c.name == name)).first():
+        raise NotFound(f"There is no account {name!r}.")
+
+
+def _require_client(connection: Connection, issuer: str, client_id: str) -> None:
+    if not connection.execute(select(1).where(_is_client(issuer, client_id))).first():
+        raise _no_client(issuer, client_id)
+
+
+def _is_client(issuer: str, client_id: str) -> ColumnElement[bool]:
+    return and_(clients.c.issuer == issuer, clients.c.client_id == client_id)
+
+
+def _is_credential(issuer: str, client_id: str, credential_id: str) -> ColumnElement[bool]:
+    return and_(
+        credentials.c.id == credential_id,
+        credentials.c.issuer == issuer,
+        credentials.c.client_id == client_id,
+    )
+
+
+def _no_client(issuer: str, client_id: str) -> NotFound:
+    return NotFound(f"The issuer {issuer!r} has no client {client_id!r}.")
+
+
+def _no_credential(client_id: str, credential_id: str) -> NotFound:
+    return NotFound(f"The client {client_id!r} has no credential {credential_id!r}.")

@@ -1,0 +1,233 @@
+"""Records to rows and back."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from msgspec import json
+
+from tokenbooth.server.records import (
+    Account,
+    Api,
+    ApiAccess,
+    ApiScope,
+    Change,
+    Client,
+    Credential,
+    Issuer,
+    RegisteredClient,
+    StoredKey,
+)
+
+# A driver's row: the columns in the order of the table.
+Row = Sequence[Any]
+
+ACCESS = "access"
+RESOURCE_SERVER = "resource_server"
+
+_names = json.Decoder(tuple[str, ...])
+_scopes = json.Decoder(tuple[ApiScope, ...])
+
+
+def _json(value: object) -> str:
+    return json.encode(value).decode()
+
+
+def _plain(record: Account | Credential | Issuer | StoredKey, *without: str) -> dict[str, object]:
+    return {
+        field.name: getattr(record, field.name)
+        for field in fields(record)
+        if field.name not in without
+    }
+
+
+def issuer_row(issuer: Issuer) -> dict[str, object]:
+    """Return the columns of `issuers`."""
+    return _plain(issuer)
+
+
+def issuer_of(row: Row) -> Issuer:
+    """Read a row of `issuers`."""
+    return Issuer(
+        name=row[0],
+        tag=row[1],
+        url=row[2],
+        dialect=row[3],
+        token_format=row[4],
+        token_lifetime=row[5],
+        refresh_tokens=bool(row[6]),
+        refresh_lifetime=row[7],
+        alg=row[8],
+        created_at=row[9],
+    )
+
+
+def api_row(api: Api) -> dict[str, object]:
+    """Return the columns of `apis`."""
+    return {
+        "issuer": api.issuer,
+        "name": api.name,
+        "audience": api.audience,
+        "scopes": _json(api.scopes),
+        "self_service": api.self_service,
+        "created_at": api.created_at,
+    }
+
+
+def api_of(row: Row) -> Api:
+    """Read a row of `apis`."""
+    return Api(
+        issuer=row[0],
+        name=row[1],
+        audience=row[2],
+        scopes=_scopes.decode(row[3]),
+        self_service=bool(row[4]),
+        created_at=row[5],
+    )
+
+
+def account_row(account: Account) -> dict[str, object]:
+    """Return the columns of `accounts`."""
+    return _plain(account)
+
+
+def account_of(row: Row) -> Account:
+    """Read a row of `accounts`."""
+    return Account(name=row[0], title=row[1], created_at=row[2])
+
+
+def client_row(client: Client) -> dict[str, object]:
+    """Return the columns of `clients`."""
+    return {
+        "issuer": client.issuer,
+        "client_id": client.client_id,
+        "name": client.name,
+        "account": client.account,
+        "enabled": client.enabled,
+        "auth_methods": _json(client.auth_methods),
+        "grant_types": _json(client.grant_types),
+        "token_format": client.token_format,
+        "token_lifetime": client.token_lifetime,
+        "refresh_tokens": client.refresh_tokens,
+        "created_at": client.created_at,
+        "updated_at": client.updated_at,
+    }
+
+
+def client_api_rows(client: Client) -> list[dict[str, object]]:
+    """Return the rows of `client_apis`, in the client's order."""
+    ties = [(ACCESS, access.api, access.scopes) for access in client.access]
+    ties += [(RESOURCE_SERVER, api, ()) for api in client.resource_server_for]
+    return [
+        {
+            "issuer": client.issuer,
+            "client_id": client.client_id,
+            "role": role,
+            "api": api,
+            "position": position,
+            "scopes": _json(scopes),
+        }
+        for position, (role, api, scopes) in enumerate(ties)
+    ]
+
+
+def credential_row(credential: Credential) -> dict[str, object]:
+    """Return the columns of `credentials`."""
+    return _plain(credential)
+
+
+def credential_replacement(credential: Credential) -> dict[str, object]:
+    """Return the columns of `credentials` that a replacement writes: all but the last use."""
+    return _plain(credential, "last_used_at", "last_used_from")
+
+
+def credential_of(row: Row) -> Credential:
+    """Read a row of `credentials`."""
+    return Credential(
+        id=row[0],
+        issuer=row[1],
+        client_id=row[2],
+        kind=row[3],
+        data=row[4],
+        label=row[5],
+        hint=row[6],
+        created_at=row[7],
+        expires_at=row[8],
+        last_used_at=row[9],
+        last_used_from=row[10],
+    )
+
+
+def registered_clients(
+    client_rows: Iterable[Row], api_rows: Iterable[Row], credential_rows: Iterable[Row]
+) -> tuple[RegisteredClient, ...]:
+    """Put clients together from rows of `clients`, `client_apis` and `credentials`."""
+    access: defaultdict[tuple[str, str], list[ApiAccess]] = defaultdict(list)
+    serves: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for issuer, client_id, role, api, _position, scopes in api_rows:
+        if role == ACCESS:
+            access[issuer, client_id].append(ApiAccess(api=api, scopes=_names.decode(scopes)))
+        else:
+            serves[issuer, client_id].append(api)
+    credentials: defaultdict[tuple[str, str], list[Credential]] = defaultdict(list)
+    for row in credential_rows:
+        credentials[row[1], row[2]].append(credential_of(row))
+    return tuple(
+        RegisteredClient(
+            client=_client(
+                row,
+                access=tuple(access[row[0], row[1]]),
+                resource_server_for=tuple(serves[row[0], row[1]]),
+            ),
+            credentials=tuple(credentials[row[0], row[1]]),
+        )
+        for row in client_rows
+    )
+
+
+def _client(
+    row: Row, *, access: tuple[ApiAccess, ...], resource_server_for: tuple[str, ...]
+) -> Client:
+    return Client(
+        issuer=row[0],
+        client_id=row[1],
+        name=row[2],
+        account=row[3],
+        enabled=bool(row[4]),
+        auth_methods=_names.decode(row[5]),
+        grant_types=_names.decode(row[6]),
+        access=access,
+        resource_server_for=resource_server_for,
+        token_format=row[7],
+        token_lifetime=row[8],
+        refresh_tokens=None if row[9] is None else bool(row[9]),
+        created_at=row[10],
+        updated_at=row[11],
+    )
+
+
+def key_row(key: StoredKey) -> dict[str, object]:
+    """Return the columns of `keys`."""
+    return _plain(key)
+
+
+def key_of(row: Row) -> StoredKey:
+    """Read a row of `keys`."""
+    return StoredKey(
+        issuer=row[0],
+        kid=row[1],
+        purpose=row[2],
+        alg=row[3],
+        sealed=bytes(row[4]),
+        public_jwk=row[5],
+        created_at=row[6],
+        activates_at=row[7],
+        retires_at=row[8],
+        expires_at=row[9],
+    )
+
+
+def change_of(row: Row) -> Change:
+    """Read a row of `changes`."""
+    return Change(revision=row[0], kind=row[2], issuer=row[3], id=row[4])

@@ -1,0 +1,234 @@
+"""The store on SQL: every promise of the contract, as one transaction on an engine."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from tokenbooth.clock import SYSTEM_CLOCK, Clock
+from tokenbooth.server.records import (
+    Account,
+    Api,
+    Change,
+    ChangeKind,
+    Client,
+    Credential,
+    CredentialUse,
+    Issuer,
+    RegisteredClient,
+    Revocation,
+    StoredKey,
+)
+from tokenbooth.server.stores.contract import Claim, StoreUnavailable
+from tokenbooth.server.stores.engine import Engine
+from tokenbooth.server.stores.queries import changes, clients, issuers, revocations
+from tokenbooth.server.stores.rows import registered_clients
+from tokenbooth.server.stores.sqlite import SqliteEngine
+
+_SQLITE = "sqlite:///"
+
+
+async def open_store(url: str, *, create: bool = True, clock: Clock = SYSTEM_CLOCK) -> "SqlStore":
+    """Open the database at `sqlite:///path`; with `create`, make it or bring it up to date.
+
+    Without `create` the database must be there and up to date. Raises StoreUnavailable.
+    """
+    path = url.removeprefix(_SQLITE)
+    if path == url or not path or path == ":memory:" or "\0" in path:
+        raise StoreUnavailable(
+            "A database is written sqlite:///file.db (from the working directory)"
+            " or sqlite:////folder/file.db."
+        )
+    engine = await SqliteEngine.open(Path(path), create=create)
+    return SqlStore(engine, clock)
+
+
+class SqlStore:
+    """A store in a SQL database; see contract.Store for what each method promises."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def list_issuers(self) -> tuple[Issuer, ...]:
+        return await self._engine.read(issuers.list_issuers)
+
+    async def add_issuer(self, issuer: Issuer, keys: Sequence[StoredKey] = ()) -> None:
+        if any(key.issuer != issuer.name for key in keys):
+            raise ValueError("An issuer's first keys must be its own.")
+        await self._change(
+            lambda connection: issuers.add_issuer(connection, issuer, keys),
+            ("issuer", issuer.name, issuer.name),
+            *(_change_of_key(key) for key in keys),
+        )
+
+    async def replace_issuer(self, issuer: Issuer) -> None:
+        await self._change(
+            lambda connection: issuers.replace_issuer(connection, issuer),
+            ("issuer", issuer.name, issuer.name),
+        )
+
+    async def list_apis(self, issuer: str | None = None) -> tuple[Api, ...]:
+        return await self._engine.read(lambda connection: issuers.list_apis(connection, issuer))
+
+    async def add_api(self, api: Api) -> None:
+        await self._change(
+            lambda connection: issuers.add_api(connection, api), ("api", api.issuer, api.name)
+        )
+
+    async def replace_api(self, api: Api) -> None:
+        await self._change(
+            lambda connection: issuers.replace_api(connection, api), ("api", api.issuer, api.name)
+        )
+
+    async def delete_api(self, issuer: str, name: str) -> None:
+        await self._change(
+            lambda connection: issuers.delete_api(connection, issuer, name), ("api", issuer, name)
+        )
+
+    async def get_client(self, issuer: str, client_id: str) -> RegisteredClient | None:
+        named = {"issuer": issuer, "client_id": client_id}
+        rows = await self._engine.look_up([(statement, named) for statement in clients.ONE_CLIENT])
+        return next(iter(registered_clients(*rows)), None)
+
+    async def find_clients(self, client_id: str) -> tuple[RegisteredClient, ...]:
+        return await self._engine.read(
+            lambda connection: clients.find_clients(connection, client_id)
+        )
+
+    async def list_clients(
+        self,
+        *,
+        issuer: str | None = None,
+        account: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
+    ) -> tuple[RegisteredClient, ...]:
+        return await self._engine.read(
+            lambda connection: clients.list_clients(
+                connection, issuer=issuer, account=account, after=after, limit=limit
+            )
+        )
+
+    async def add_client(self, client: Client, credentials: Sequence[Credential] = ()) -> None:
+        owner = (client.issuer, client.client_id)
+        if any((own.issuer, own.client_id) != owner for own in credentials):
+            raise ValueError("A client's first credentials must be its own.")
+        await self._change(
+            lambda connection: clients.add_client(connection, client, credentials),
+            ("client", client.issuer, client.client_id),
+        )
+
+    async def replace_client(self, client: Client) -> None:
+        await self._change(
+            lambda connection: clients.replace_client(connection, client),
+            ("client", client.issuer, client.client_id),
+        )
+
+    async def delete_client(self, issuer: str, client_id: str) -> None:
+        await self._change(
+            lambda connection: clients.delete_client(connection, issuer, client_id),
+            ("client", issuer, client_id),
+        )
+
+    async def add_credential(self, credential: Credential) -> None:
+        await self._change(
+            lambda connection: clients.add_credential(connection, credential),
+            ("client", credential.issuer, credential.client_id),
+        )
+
+    async def replace_credential(self, credential: Credential) -> None:
+        await self._change(
+            lambda connection: clients.replace_credential(connection, credential),
+            ("client", credential.issuer, credential.client_id),
+        )
+
+    async def delete_credential(self, issuer: str, client_id: str, credential_id: str) -> None:
+        await self._change(
+            lambda connection: clients.delete_credential(
+                connection, issuer, client_id, credential_id
+            ),
+            ("client", issuer, client_id),
+        )
+
+    async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
+        await self._engine.write(lambda connection: clients.record_uses(connection, uses))
+
+    async def list_accounts(self) -> tuple[Account, ...]:
+        return await self._engine.read(clients.list_accounts)
+
+    async def add_account(self, account: Account) -> None:
+        await self._engine.write(lambda connection: clients.add_account(connection, account))
+
+    async def list_keys(self) -> tuple[StoredKey, ...]:
+        return await self._engine.read(issuers.list_keys)
+
+    async def add_key(self, key: StoredKey) -> None:
+        await self._change(lambda connection: issuers.add_key(connection, key), _change_of_key(key))
+
+    async def replace_keys(self, keys: Sequence[StoredKey]) -> None:
+        def replace_all(connection: Connection) -> None:
+            for key in keys:
+                issuers.replace_key(connection, key)
+
+        await self._change(replace_all, *(_change_of_key(key) for key in keys))
+
+    async def delete_key(self, issuer: str, kid: str) -> None:
+        await self._change(
+            lambda connection: issuers.delete_key(connection, issuer, kid), ("key", issuer, kid)
+        )
+
+    async def revoke(self, revocations: Sequence[Revocation]) -> None:
+        await self._engine.write(lambda connection: _revoke(connection, revocations))
+
+    async def find_revoked(self, issuer: str, keys: Sequence[str]) -> frozenset[str]:
+        found = await self._engine.look_up(
+            [(revocations.IS_REVOKED, {"issuer": issuer, "key": key}) for key in keys]
+        )
+        return frozenset(row[0] for rows in found for row in rows)
+
+    async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
+        return await self._engine.write(
+            lambda connection: revocations.claim(connection, key, now=now, expires_at=expires_at)
+        )
+
+    async def forget_expired(self, now: float) -> int:
+        return await self._engine.write(
+            lambda connection: revocations.forget_expired(connection, now)
+        )
+
+    async def revision(self) -> int:
+        return await self._engine.revision()
+
+    async def changes_since(self, revision: int) -> tuple[Change, ...] | None:
+        return await self._engine.read(
+            lambda connection: changes.changes_since(connection, revision)
+        )
+
+    async def check(self) -> None:
+        await self._engine.revision()
+        await self._engine.write(changes.touch)
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    async def _change(
+        self,
+        query: Callable[[Connection], None],
+        *announced: tuple[ChangeKind, str, str],
+    ) -> None:
+        now = self._clock.now()
+
+        def transaction(connection: Connection) -> None:
+            changes.announce(connection, announced, now=now)
+            query(connection)
+
+        await self._engine.write(transaction)
+
+
+# The parameter of `SqlStore.revoke` hides the module there.
+_revoke = revocations.revoke
+
+
+def _change_of_key(key: StoredKey) -> tuple[ChangeKind, str, str]:
+    return ("key", key.issuer, key.kid)

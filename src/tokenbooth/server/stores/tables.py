@@ -1,0 +1,180 @@
+"""The tables, as the newest migration leaves them; `migrations/` makes them."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+# Byte order everywhere, so that pages of a list come in one order on every engine.
+NAME = Text().with_variant(Text(collation="C"), "postgresql")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+issuers = Table(
+    "issuers",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    Column("tag", NAME, nullable=False, unique=True),
+    Column("url", NAME, unique=True),
+    Column("dialect", Text, nullable=False),
+    Column("token_format", Text, nullable=False),
+    Column("token_lifetime", Integer, nullable=False),
+    Column("refresh_tokens", Boolean, nullable=False),
+    Column("refresh_lifetime", Integer, nullable=False),
+    Column("alg", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+apis = Table(
+    "apis",
+    metadata,
+    Column("issuer", NAME, ForeignKey("issuers.name"), nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("audience", NAME, nullable=False),
+    Column("scopes", Text, nullable=False),  # JSON
+    Column("self_service", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    PrimaryKeyConstraint("issuer", "name"),
+    UniqueConstraint("issuer", "audience"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("issuer", NAME, ForeignKey("issuers.name"), nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("account", NAME, ForeignKey("accounts.name")),
+    Column("enabled", Boolean, nullable=False),
+    Column("auth_methods", Text, nullable=False),  # JSON
+    Column("grant_types", Text, nullable=False),  # JSON
+    Column("token_format", Text),
+    Column("token_lifetime", Integer),
+    Column("refresh_tokens", Boolean),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    PrimaryKeyConstraint("issuer", "client_id"),
+    Index(None, "client_id"),
+    Index(None, "account", "issuer", "client_id"),
+)
+
+# What ties a client to an API: role "access" (may get tokens for it) or "resource_server".
+client_apis = Table(
+    "client_apis",
+    metadata,
+    Column("issuer", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("role", NAME, nullable=False),
+    Column("api", NAME, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("scopes", Text, nullable=False),  # JSON
+    PrimaryKeyConstraint("issuer", "client_id", "role", "api"),
+    ForeignKeyConstraint(
+        ["issuer", "client_id"], ["clients.issuer", "clients.client_id"], ondelete="CASCADE"
+    ),
+    ForeignKeyConstraint(["issuer", "api"], ["apis.issuer", "apis.name"]),
+    Index(None, "issuer", "api"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("issuer", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("last_used_at", Double),
+    Column("last_used_from", Text),
+    ForeignKeyConstraint(
+        ["issuer", "client_id"], ["clients.issuer", "clients.client_id"], ondelete="CASCADE"
+    ),
+    Index(None, "issuer", "client_id"),
+)
+
+# No foreign key: issuer "" holds the keys of the service as a whole.
+keys = Table(
+    "keys",
+    metadata,
+    Column("issuer", NAME, nullable=False),
+    Column("kid", NAME, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("alg", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("public_jwk", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("activates_at", Double, nullable=False),
+    Column("retires_at", Double),
+    Column("expires_at", Double),
+    PrimaryKeyConstraint("issuer", "kid"),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("issuer", NAME, nullable=False),
+    Column("key", NAME, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    PrimaryKeyConstraint("issuer", "key"),
+    sqlite_with_rowid=False,
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("key", NAME, primary_key=True),
+    Column("claimed_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# One row: whoever announces a change holds its lock until the commit, so revisions appear in order.
+feed = Table(
+    "feed",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("revision", Integer, nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("id", Text, nullable=False),
+)
