@@ -53,7 +53,9 @@ def check_access_token(
         )
     if now >= token.expires_at + leeway:
         raise TokenRefused("expired", f"{now - token.expires_at:.0f} s ago")
-    not_before = _time(claims, "nbf") if "nbf" in claims else token.issued_at - MAX_CLOCK_SKEW
+    not_before = token.issued_at - MAX_CLOCK_SKEW
+    if "nbf" in claims:
+        not_before = max(not_before, _time(claims, "nbf"))
     if now < not_before - leeway:
         raise TokenRefused("not_yet_valid", f"for another {not_before - now:.0f} s")
     return token

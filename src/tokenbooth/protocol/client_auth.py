@@ -5,7 +5,7 @@ Reading only: nothing here knows whether the proof is good.
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
 
 from tokenbooth.protocol.errors import InvalidClient, InvalidRequest
@@ -59,8 +59,7 @@ def read_client(form: Form, authorization: tuple[str, ...]) -> Presented:
                 reason="two_methods",
             )
         presented = read_basic(authorization[0])
-        _refuse_other_id(presented, client_id)
-        return presented
+        return presented if client_id is None else _reading_named(presented, client_id)
     if body_secret is None:
         return PresentedNothing(client_id=client_id)
     if client_id is None:
@@ -114,12 +113,13 @@ def _form_decoded(text: str) -> str | None:
         return None  # then it was never encoded; only the raw reading makes sense
 
 
-def _refuse_other_id(presented: PresentedSecret, body_client_id: str | None) -> None:
+def _reading_named(presented: PresentedSecret, body_client_id: str) -> PresentedSecret:
     # The identity comes from the proof alone; a second name can only confuse (RFC 6749 §2.3).
-    if body_client_id is None or body_client_id == presented.client_id:
-        return
+    if body_client_id == presented.client_id:
+        return replace(presented, raw_reading=None)
     if presented.raw_reading is not None and body_client_id == presented.raw_reading[0]:
-        return
+        client_id, secret = presented.raw_reading
+        return PresentedSecret(client_id=client_id, secret=secret, method=presented.method)
     raise InvalidRequest(
         "The client_id in the body is not the one in the Authorization header.",
         reason="two_clients",

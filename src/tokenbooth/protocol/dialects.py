@@ -1,5 +1,6 @@
 """How one vendor's token endpoint differs from the standard: data in TOML, used by both ends."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -8,7 +9,27 @@ from types import MappingProxyType
 
 import msgspec
 
+from tokenbooth.protocol.errors import OAUTH_CODES, InvalidScope, printable
+from tokenbooth.protocol.scope import Scope
+
 STANDARD = "standard"
+MAX_LIFETIME = 366 * 86_400
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+_LINE = re.compile(r"[!-~]+(?: [!-~]+)*")
+
+
+def _refuse_unprintable(description: str | None) -> None:
+    if description is not None and printable(description) != description:
+        raise ValueError('descriptions are up to 400 characters of ASCII without " and \\')
+
+
+def _refuse_malformed_scope(scope: str) -> None:
+    try:
+        Scope.parse(scope)
+    except InvalidScope as error:
+        raise ValueError(error.description) from error
 
 
 class DialectRefused(ValueError):
@@ -27,9 +48,9 @@ class IssuerDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.token_format not in ("jwt", "opaque"):
             message = 'issuer.token_format must be "jwt" or "opaque"'
             raise ValueError(message)
-        if self.token_lifetime < 1 or self.refresh_lifetime < 1:
-            message = "issuer lifetimes are seconds, at least 1"
-            raise ValueError(message)
+        for lifetime in (self.token_lifetime, self.refresh_lifetime):
+            if not 1 <= lifetime <= MAX_LIFETIME:
+                raise ValueError(f"issuer lifetimes are seconds, from 1 to {MAX_LIFETIME}")
 
 
 class AnswerShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,6 +66,14 @@ class AnswerShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content_type: str = "application/json"
     pragma: bool = False  # send Pragma: no-cache beside Cache-Control: no-store
 
+    def __post_init__(self) -> None:
+        required = (self.access_token, self.token_type, self.expires_in, self.scope)
+        sent = [*required, self.refresh_token, *filter(None, [self.refresh_expires_in])]
+        if not all(sent) or len(set(sent)) < len(sent):
+            raise ValueError("answer members need names that differ")
+        if not _LINE.fullmatch(self.content_type) or not _LINE.fullmatch(self.token_type_value):
+            raise ValueError("answer.content_type and token_type_value are one line of ASCII each")
+
 
 class ErrorShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How one error code is answered."""
@@ -56,12 +85,16 @@ class ErrorShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.status is not None and not 400 <= self.status <= 499:
             message = "an error's status is 400 to 499"
             raise ValueError(message)
+        _refuse_unprintable(self.description)
 
 
 class GuardShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How an API of this vendor refuses."""
 
     invalid_token: str | None = None  # the fixed error_description, None: ours
+
+    def __post_init__(self) -> None:
+        _refuse_unprintable(self.invalid_token)
 
 
 class ClientHabits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +107,7 @@ class ClientHabits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.auth not in ("basic", "body"):
             message = 'client.auth must be "basic" or "body"'
             raise ValueError(message)
+        _refuse_malformed_scope(self.scope)
 
 
 class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,16 +124,22 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client: ClientHabits = ClientHabits()
 
     def __post_init__(self) -> None:
-        if not self.token_path.startswith("/") or "?" in self.token_path:
-            message = "token_path starts with / and has no query"
-            raise ValueError(message)
+        if not _NAME.fullmatch(self.name):
+            raise ValueError("name is made of a-z, 0-9 and -, for it becomes part of addresses")
+        if not _PATH.fullmatch(self.token_path):
+            raise ValueError("token_path starts with / and has no query, fragment or space")
+        for scope in self.tolerated_scopes:
+            _refuse_malformed_scope(scope)
+        for code in self.errors:
+            if code not in OAUTH_CODES:
+                raise ValueError(f"errors.{code}: known are {', '.join(sorted(OAUTH_CODES))}")
 
 
 def parse_dialect(text: str, *, origin: str = "dialect") -> Dialect:
     """Read one TOML file's text; raises DialectRefused that names `origin` and the field."""
     try:
         return msgspec.convert(tomllib.loads(text), Dialect)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
         message = f"{origin}: {error}"
         raise DialectRefused(message) from error
 

@@ -45,8 +45,8 @@ class OAuthError(ProtocolError):
     status: int = 400
 
     def __init__(self, description: str, *, reason: str | None = None) -> None:
-        super().__init__(description)
         self.description = printable(description)
+        super().__init__(self.description)
         self.reason = reason or self.code
 
 
@@ -120,6 +120,21 @@ class TemporarilyUnavailable(OAuthError):
         self.retry_after = retry_after
 
 
+OAUTH_CODES = frozenset(
+    refusal.code
+    for refusal in (
+        InvalidRequest,
+        InvalidClient,
+        InvalidGrant,
+        UnauthorizedClient,
+        UnsupportedGrantType,
+        InvalidScope,
+        InvalidTarget,
+        TemporarilyUnavailable,
+    )
+)
+
+
 class BearerError(ProtocolError):
     """A refusal of a guarded API; `reason` is private."""
 
@@ -127,8 +142,8 @@ class BearerError(ProtocolError):
     status: int = 401
 
     def __init__(self, description: str = "", *, reason: str | None = None) -> None:
-        super().__init__(description)
         self.description = printable(description)
+        super().__init__(self.description)
         self.reason = reason or self.code or "no_token"
 
 

@@ -46,8 +46,8 @@ def parse_form(body: bytes, content_type: str | None) -> Form:
         _check_content_type(content_type)
     if _BROKEN_ESCAPE.search(body):
         raise InvalidRequest("The body has a % that is not followed by two hexadecimal digits.")
-    fields = body.split(b"&") if body else []
-    if len(fields) > MAX_PARAMETERS:
+    fields = [field for field in body.split(b"&", MAX_PARAMETERS) if field]
+    if body.count(b"&") >= MAX_PARAMETERS:
         raise InvalidRequest(f"The body has more than {MAX_PARAMETERS} parameters.")
     single: dict[str, str] = {}
     repeated: dict[str, tuple[str, ...]] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NewType
 
 import msgspec
@@ -16,8 +17,9 @@ MAX_TOKEN_LENGTH = 16_384
 MAX_KID_LENGTH = 256
 
 # Headers repeat: one issuer uses one header per key for months. Strangers can fill this
-# cache, so it is bounded and simply started anew.
+# cache, so it keeps few and short headers only, and is simply started anew.
 _HEADER_CACHE_SIZE = 512
+_CACHED_HEADER_LENGTH = 1024
 _headers: dict[bytes, "JwtHeader"] = {}
 
 
@@ -122,11 +124,15 @@ def _read_header(segment: bytes) -> JwtHeader:
     if "crit" in members or members.get("b64", True) is not True or "zip" in members:
         raise TokenRefused("unknown_extension")
     header = JwtHeader(
-        alg=alg, kid=kid, typ=_media_subtype(typ) if typ is not None else None, members=members
+        alg=alg,
+        kid=kid,
+        typ=_media_subtype(typ) if typ is not None else None,
+        members=MappingProxyType(members),  # shared by all who meet this header again
     )
-    if len(_headers) >= _HEADER_CACHE_SIZE:
-        _headers.clear()
-    _headers[segment] = header
+    if len(segment) <= _CACHED_HEADER_LENGTH:
+        if len(_headers) >= _HEADER_CACHE_SIZE:
+            _headers.clear()
+        _headers[segment] = header
     return header
 
 

@@ -4,22 +4,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from tokenbooth.protocol import strict_json
+from tokenbooth.protocol import base64url, strict_json
 from tokenbooth.protocol.errors import KeyRefused
+from tokenbooth.protocol.key_faults import (
+    MIN_RSA_BITS,
+    refuse_foreign_private_part,
+    refuse_weak_rsa,
+)
 from tokenbooth.protocol.signatures import PrivateKey, PublicKey, signer_for, verifier_for
 
 ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")  # what the service signs with
 
-MIN_RSA_BITS = 2048
-MAX_RSA_BITS = 8192  # beyond it, one check costs an attacker nothing and us much
 MAX_KEYS_IN_SET = 100
 
-_CURVE_ALG = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+_CURVE_ALG = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _RSA_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _JWK_KIND: dict[str, type[ECKey] | type[OKPKey] | type[RSAKey]] = {
     "EC": ECKey,
@@ -36,7 +40,7 @@ class VerificationKey:
     kid: str
     alg: str
     thumbprint: str  # RFC 7638, SHA-256
-    jwk: Mapping[str, str] = field(repr=False)
+    jwk: Mapping[str, str] = field(repr=False, compare=False)
     verify: Callable[[bytes, bytes], bool] = field(repr=False, compare=False)
 
     def to_jwk(self) -> dict[str, str]:
@@ -84,7 +88,7 @@ def signing_key(private_key: bytes, alg: str | None = None) -> SigningKey:
     load = serialization.load_pem_private_key if pem else serialization.load_der_private_key
     try:
         loaded = load(private_key, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         message = "no unencrypted private key in PEM or DER could be read"
         raise KeyRefused(message) from error
     if not isinstance(loaded, PrivateKey):
@@ -102,37 +106,62 @@ def _signing_key(private: PrivateKey, alg: str | None) -> SigningKey:
 
 def verification_key(jwk: Mapping[str, Any], *, alg: str | None = None) -> VerificationKey:
     """Read a JWK (a private one gives its public half); raises KeyRefused with the reason."""
-    kind = _JWK_KIND.get(str(jwk.get("kty")))
-    if kind is None:
-        message = "kty must be EC, OKP or RSA; a shared secret is no verification key"
-        raise KeyRefused(message)
-    if jwk.get("use", "sig") != "sig":
-        message = "the key's use is not sig"
-        raise KeyRefused(message)
-    operations = jwk.get("key_ops", ["verify"])
-    if not isinstance(operations, list) or not {"verify", "sign"} & set(map(str, operations)):
-        message = "the key's key_ops allow neither verify nor sign"
-        raise KeyRefused(message)
     kid, named_alg = jwk.get("kid"), jwk.get("alg", alg)
     if not isinstance(kid, str | None) or not isinstance(named_alg, str | None):
         message = "kid and alg must be texts"
         raise KeyRefused(message)
     if alg is not None and named_alg != alg:
         raise KeyRefused(f"the key is for {named_alg}, not {alg}")
-    try:
-        public = kind.import_key(dict(jwk)).public_key
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise KeyRefused(f"the {jwk.get('kty')} key is malformed") from error
-    if not isinstance(public, PublicKey):
-        message = "only EC, Ed25519 and RSA keys are accepted"
-        raise KeyRefused(message)
+    _refuse_other_use(jwk)
+    public = _read_public(jwk)
+    if "d" in jwk:
+        refuse_foreign_private_part(_number(jwk["d"]), public)
     return _verification_key(public, alg=named_alg, kid=kid)
 
 
+def _refuse_other_use(jwk: Mapping[str, Any]) -> None:
+    if jwk.get("use", "sig") != "sig":  # RFC 7517 §4.2
+        message = "the key's use is not sig"
+        raise KeyRefused(message)
+    operations = jwk.get("key_ops", ["verify"])  # RFC 7517 §4.3
+    if not isinstance(operations, list) or not ("verify" in operations or "sign" in operations):
+        message = "the key's key_ops allow neither verify nor sign"
+        raise KeyRefused(message)
+
+
+def _read_public(jwk: Mapping[str, Any]) -> PublicKey:
+    kty = jwk.get("kty")
+    kind = _JWK_KIND.get(kty) if isinstance(kty, str) else None
+    if kind is None:
+        message = "kty must be EC, OKP or RSA; a shared secret is no verification key"
+        raise KeyRefused(message)
+    if kty == "RSA":
+        # Before the library, which warns of small moduli and computes with endless ones.
+        refuse_weak_rsa(_number(jwk.get("n")), _number(jwk.get("e")))
+    members = ("kty", *_PUBLIC_MEMBERS[kind.key_type])
+    try:
+        public = kind.import_key({name: jwk[name] for name in members}).public_key
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise KeyRefused(f"the {kty} key is malformed") from error
+    if not isinstance(public, PublicKey):
+        message = "only EC, Ed25519 and RSA keys are accepted"
+        raise KeyRefused(message)
+    return public
+
+
+def _number(member: object) -> int:
+    if not isinstance(member, str):
+        raise KeyRefused("a number of the key is missing or no text")
+    try:
+        return int.from_bytes(base64url.decode(member.encode("ascii")), "big")
+    except ValueError as error:
+        raise KeyRefused("a number of the key is not base64url") from error
+
+
 def _verification_key(public: PublicKey, *, alg: str | None, kid: str | None) -> VerificationKey:
+    alg = _bound_algorithm(public, alg)
     jose = _as_jose(public)
     described = {str(k): str(v) for k, v in jose.as_dict(private=False).items()}
-    alg = _bound_algorithm(public, described, alg)
     thumbprint = jose.thumbprint()
     members = ("kty", *_PUBLIC_MEMBERS[described["kty"]])
     return VerificationKey(
@@ -155,26 +184,23 @@ def _as_jose(public: PublicKey) -> ECKey | OKPKey | RSAKey:
     return OKPKey.import_key(pem)
 
 
-def _bound_algorithm(public: PublicKey, described: Mapping[str, str], alg: str | None) -> str:
+def _bound_algorithm(public: PublicKey, alg: str | None) -> str:
+    """Return the one algorithm of the key, the first fitting one unless it is named."""
+    fitting: tuple[str, ...]
     if isinstance(public, rsa.RSAPublicKey):
-        _refuse_weak_rsa(public)
-        fitting: tuple[str, ...] = _RSA_ALGS
+        numbers = public.public_numbers()
+        refuse_weak_rsa(numbers.n, numbers.e)
+        kind, fitting = "RSA", _RSA_ALGS
     elif isinstance(public, ec.EllipticCurvePublicKey):
-        fitting = tuple(filter(None, [_CURVE_ALG.get(described["crv"])]))
+        kind = f"EC {public.curve.name}"
+        fitting = tuple(filter(None, [_CURVE_ALG.get(public.curve.name)]))
     else:
-        fitting = ("EdDSA", "Ed25519")  # RFC 9864 gives the old name a precise twin
-    if not fitting or (alg is not None and alg not in fitting):
-        raise KeyRefused(f"a {described['kty']} key of this kind cannot be used for {alg}")
+        kind, fitting = "Ed25519", ("EdDSA", "Ed25519")  # RFC 9864 gives the name a precise twin
+    if not fitting:
+        raise KeyRefused(f"{kind} keys are not accepted")
+    if alg is not None and alg not in fitting:
+        raise KeyRefused(f"{kind} keys cannot be used for {alg}")
     return alg or fitting[0]
-
-
-def _refuse_weak_rsa(public: rsa.RSAPublicKey) -> None:
-    if not MIN_RSA_BITS <= public.key_size <= MAX_RSA_BITS:
-        raise KeyRefused(f"an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
-    exponent = public.public_numbers().e
-    if exponent < 3 or exponent % 2 == 0:
-        message = "an RSA exponent is odd and above 1"
-        raise KeyRefused(message)
 
 
 class KeySet:

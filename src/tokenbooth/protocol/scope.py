@@ -12,6 +12,7 @@ from tokenbooth.protocol.errors import InvalidScope
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*")
 
 MAX_SCOPE_LENGTH = 4096
+_CACHED_LENGTH = 256  # strangers choose the text, so the cache keeps short ones only
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,15 @@ class Scope:
             return cls()
         if len(text) > MAX_SCOPE_LENGTH:
             raise InvalidScope(f"The scope is longer than {MAX_SCOPE_LENGTH} characters.")
-        return cls(_names(text))
+        return cls(_cached_names(text) if len(text) <= _CACHED_LENGTH else _names(text))
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Self:
         """Build from single names; raises InvalidScope when one is no scope name."""
-        return cls.parse(" ".join(names))
+        listed = tuple(names)
+        if not all(listed) or any(" " in name for name in listed):
+            raise InvalidScope("A scope name is neither empty nor does it contain a space.")
+        return cls.parse(" ".join(listed))
 
     def __str__(self) -> str:
         return " ".join(self.names)
@@ -70,11 +74,13 @@ class Scope:
 NO_SCOPE = Scope()
 
 
-@lru_cache(maxsize=4096)
 def _names(text: str) -> tuple[str, ...]:
     if not _SCOPE.fullmatch(text):
         raise InvalidScope(_what_is_wrong(text))
     return tuple(dict.fromkeys(text.split(" ")))
+
+
+_cached_names = lru_cache(maxsize=2048)(_names)
 
 
 def _what_is_wrong(text: str) -> str:
