@@ -5,7 +5,6 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from tokenbooth import __version__
@@ -16,8 +15,6 @@ from tokenbooth.remote.per_process import PerProcess
 
 if TYPE_CHECKING:
     import httpx2
-
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class FetchFailed(Exception):
@@ -39,7 +36,7 @@ class Request:
 
     method: str
     url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default=_NO_HEADERS, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     timeout: float = 10.0  # seconds for everything, from the name look-up to the last byte
     max_bytes: int = 1 << 20  # of the answer's body
