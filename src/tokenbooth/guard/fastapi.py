@@ -1,0 +1,104 @@
+"""The guard as a FastAPI dependency, which OpenAPI shows as a security scheme."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from tokenbooth.guard.asgi import authorization_headers, request_url
+from tokenbooth.guard.caller import Caller
+from tokenbooth.guard.refusal import Refusal
+from tokenbooth.protocol.scope import Scope
+
+try:
+    import fastapi
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "FastAPI is not installed; install it with: pip install 'tokenbooth[fastapi]'"
+    ) from error
+
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.openapi.models import HTTPBearer
+from fastapi.responses import JSONResponse
+from fastapi.security.base import SecurityBase
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+__all__ = ["RefusedHTTPException", "install", "requirement"]
+
+
+class Verifier(Protocol):
+    """What is needed of a guard."""
+
+    issuer: str
+    audience: str
+
+    async def verify(
+        self, headers: list[tuple[str, str]], method: str, url: str, *, scopes: Scope
+    ) -> Caller:
+        """Return the caller, or raise Refusal."""
+
+
+class RefusedHTTPException(HTTPException):
+    """A refusal in FastAPI's own terms, so that every FastAPI application can answer it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        text = refusal.body.get("error_description", "")
+        super().__init__(refusal.status, detail=text, headers=refusal.headers)
+        self.refusal = refusal
+
+
+def requirement(guard: Verifier, scope: Scope) -> Any:  # noqa: ANN401 - FastAPI's own type here
+    """Return the dependency that yields the Caller; `guard.require(...)` is the short form."""
+    return fastapi.Security(_Requirement(guard, scope), scopes=list(scope))
+
+
+def install(app: fastapi.FastAPI) -> None:
+    """Answer every Refusal in `app` by RFC 6750, also those raised by `guard.verify` itself.
+
+    Not needed for `guard.require`, unless the application words all its HTTPExceptions in its
+    own way and shall leave these alone.
+    """
+    app.add_exception_handler(Refusal, _answer)
+    app.add_exception_handler(RefusedHTTPException, _answer)
+
+
+class _Requirement(SecurityBase):
+    scheme_name = "AccessToken"
+
+    def __init__(self, guard: Verifier, scope: Scope) -> None:
+        self.model = HTTPBearer(
+            description=f"Access token from {guard.issuer} for {guard.audience}"
+        )
+        self._guard = guard
+        self._scope = scope
+
+    async def __call__(self, connection: HTTPConnection) -> Caller:
+        asgi = connection.scope
+        try:
+            return await self._guard.verify(
+                authorization_headers(asgi),
+                asgi.get("method", "GET"),
+                request_url(asgi),
+                scopes=self._scope,
+            )
+        except Refusal as refusal:
+            _word_by_rfc_6750(asgi)
+            raise RefusedHTTPException(refusal) from refusal
+
+
+def _word_by_rfc_6750(asgi: Mapping[str, Any]) -> None:
+    """Have this refusal answered with its own body instead of FastAPI's {"detail": ...}.
+
+    The handlers in force are in the request's scope. An application that set one of its own, for
+    this exception or for all, keeps it.
+    """
+    by_class: dict[Any, Callable[..., Any]]
+    by_class, _ = asgi.get("starlette.exception_handlers", ({}, {}))
+    if by_class.get(HTTPException) is http_exception_handler:
+        by_class.setdefault(RefusedHTTPException, _answer)
+
+
+def _answer(_: object, error: Exception) -> JSONResponse:
+    refusal = error.refusal if isinstance(error, RefusedHTTPException) else error
+    if not isinstance(refusal, Refusal):
+        raise error
+    return JSONResponse(refusal.body, status_code=refusal.status, headers=refusal.headers)

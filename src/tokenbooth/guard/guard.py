@@ -1,0 +1,245 @@
+"""Who is calling? One guard per API answers it, or says what to send back instead (RFC 6750)."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tokenbooth.clock import SYSTEM_CLOCK, Clock
+from tokenbooth.guard.caller import Caller
+from tokenbooth.guard.introspection import Introspection
+from tokenbooth.guard.issuer import Issuer
+from tokenbooth.guard.legacy_basic import LegacyBasic
+from tokenbooth.guard.own_credentials import Authorization, own_authorization
+from tokenbooth.guard.refusal import Refusal, RefusalWords
+from tokenbooth.guard.steps import Steps, run_async, run_blocking
+from tokenbooth.guard.verifier import ASYMMETRIC, JwtVerifier
+from tokenbooth.protocol.bearer import (
+    BASIC,
+    BEARER,
+    authorization_values,
+    bearer_token,
+    has_token_in_query,
+    read_authorization,
+)
+from tokenbooth.protocol.dialects import STANDARD, Dialect, dialect_named
+from tokenbooth.protocol.errors import (
+    BearerError,
+    GuardUnavailable,
+    InsufficientScope,
+    InvalidToken,
+    MalformedRequest,
+    NoToken,
+    printable,
+)
+from tokenbooth.protocol.metadata import MetadataRefused, check_issuer
+from tokenbooth.protocol.scope import Scope
+from tokenbooth.remote.address import checked_address
+from tokenbooth.remote.fetch import Fetch, HttpFetch
+from tokenbooth.remote.key_set import RemoteKeySet
+from tokenbooth.remote.secret_source import SecretSource
+
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+MAX_LEEWAY = 60.0  # seconds; more would keep dead tokens alive
+
+_log = logging.getLogger("tokenbooth.guard")
+
+_MISTAKEN = {
+    "tbs_": "This is a client secret, not an access token; rotate it, it was sent to an API.",
+    "tbr_": "This is a refresh token, not an access token; exchange it at the token endpoint.",
+}
+
+
+class Guard:
+    """Checks the tokens that reach one API. Thread-safe, and bound to no event loop.
+
+    `client_id` and `secret` are needed to introspect opaque tokens. With `introspect_jwts` JWTs
+    are introspected as well: a revocation counts within `cache_seconds`, at a request's cost.
+    With `accept_basic_credentials` callers may send client credentials by HTTP Basic instead.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str,
+        *,
+        client_id: str | None = None,
+        secret: SecretSource | None = None,
+        dialect: str | Dialect = STANDARD,
+        realm: str | None = None,
+        leeway: float = 0.0,
+        algorithms: Iterable[str] = ASYMMETRIC,
+        introspect_jwts: bool = False,
+        accept_basic_credentials: bool = False,
+        cache_seconds: float = 30.0,
+        cache_size: int = 10_000,
+        allow_plain_http_for_development: bool = False,
+        fetch: Fetch | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        _check_issuer(issuer, allow_plain_http=allow_plain_http_for_development)
+        if not audience or audience != audience.strip():
+            raise ValueError("audience must name this API as its tokens do, without spaces around")
+        if not 0 <= leeway <= MAX_LEEWAY:
+            raise ValueError(f"leeway must be 0 to {MAX_LEEWAY:.0f} seconds")
+        self._authorization = own_authorization(client_id, secret)
+        if introspect_jwts and self._authorization is None:
+            raise ValueError("introspect_jwts needs client_id and secret")
+        dialect = dialect if isinstance(dialect, Dialect) else dialect_named(dialect)
+        http = fetch or HttpFetch(allow_plain_http_for_development=allow_plain_http_for_development)
+        line = Issuer(issuer, fetch=http, clock=clock)
+        self.issuer, self.audience = issuer, audience
+        self._introspect_jwts = introspect_jwts
+        self._words = RefusalWords(
+            dialect=dialect,
+            realm=realm,
+            basic_realm=(realm or audience) if accept_basic_credentials else None,
+        )
+        self._keys = RemoteKeySet(line.jwks_uri, http, clock)
+        self._jwts = JwtVerifier(
+            issuer=issuer,
+            audience=audience,
+            keys=self._keys,
+            clock=clock,
+            leeway=leeway,
+            algorithms=algorithms,
+            cache_size=cache_size,
+        )
+        self._introspection = Introspection(
+            issuer=line,
+            audience=audience,
+            clock=clock,
+            leeway=leeway,
+            cache_seconds=cache_seconds,
+            cache_size=cache_size,
+        )
+        self._basic: LegacyBasic | None = None
+        if accept_basic_credentials:
+            self._basic = LegacyBasic(
+                issuer=line,
+                audience=audience,
+                dialect=dialect,
+                check=self._token_caller,
+                clock=clock,
+                cache_size=cache_size,
+            )
+
+    def __repr__(self) -> str:
+        return f"Guard(issuer={self.issuer!r}, audience={self.audience!r})"
+
+    async def verify(
+        self,
+        headers: Headers,
+        method: str = "GET",
+        url: str = "",
+        *,
+        scopes: Scope | str | Iterable[str] = (),
+    ) -> Caller:
+        """Return the caller behind a request; raises Refusal, which holds the answer to send.
+
+        All of `scopes` are needed. Nothing here blocks the event loop.
+        """
+        try:
+            return await run_async(self._caller(headers, url, scopes))
+        except BearerError as error:
+            raise self._refusal(error, method, url) from error
+
+    def verify_sync(
+        self,
+        headers: Headers,
+        method: str = "GET",
+        url: str = "",
+        *,
+        scopes: Scope | str | Iterable[str] = (),
+    ) -> Caller:
+        """Return the caller behind a request, as `verify` does, for code without an event loop."""
+        try:
+            return run_blocking(self._caller(headers, url, scopes))
+        except BearerError as error:
+            raise self._refusal(error, method, url) from error
+
+    def require(self, *scopes: str) -> Any:  # noqa: ANN401 - FastAPI types its own as Any
+        """Return a FastAPI dependency that yields the Caller, who has all these scopes.
+
+        Needs the extra `tokenbooth[fastapi]`.
+        """
+        from tokenbooth.guard.fastapi import requirement
+
+        return requirement(self, Scope.of(scopes))
+
+    def _caller(
+        self, headers: Headers, url: str, scopes: Scope | str | Iterable[str]
+    ) -> Steps[Caller]:
+        values = authorization_values(headers)
+        if url and has_token_in_query(url):
+            raise _token_in_query(has_header=bool(values))
+        scheme, credentials = read_authorization(values)
+        if scheme == BEARER:
+            token = bearer_token(credentials)
+            caller = yield from self._token_caller(token, None)
+        elif scheme == BASIC and self._basic is not None:
+            caller = yield from self._basic.verify(credentials)
+        else:
+            raise NoToken("Send an access token: Authorization: Bearer ...", reason="other_scheme")
+        if scopes:
+            _check_scope(caller, scopes)
+        return caller
+
+    def _token_caller(self, token: str, others: Authorization | None) -> Steps[Caller]:
+        """Check a token; `others` may introspect it where the guard has no credentials."""
+        authorization = self._authorization or others
+        # "ey" is how every JSON object begins in Base64: the header of a JWT.
+        is_jwt = token.startswith("ey") and token.count(".") == 2
+        if is_jwt and not self._introspect_jwts:
+            return self._jwts.verify(token)
+        if token[:4] in _MISTAKEN:
+            raise InvalidToken(_MISTAKEN[token[:4]], reason="no_access_token")
+        if authorization is None:
+            raise InvalidToken("The token is no JWT.", reason="opaque_without_introspection")
+        return self._introspection.verify(token, authorization)
+
+    def _refusal(self, error: BearerError, method: str, url: str) -> Refusal:
+        level = logging.WARNING if isinstance(error, GuardUnavailable) else logging.INFO
+        if _log.isEnabledFor(level):
+            path = printable(url.partition("?")[0])
+            why = f" ({self._keys.failure})" if error.reason == "keys_unavailable" else ""
+            _log.log(
+                level,
+                "refused %s %s: %d %s%s",
+                printable(method, limit=20),
+                path,
+                error.status,
+                error.reason,
+                why,
+                extra={"reason": error.reason, "status": error.status, "audience": self.audience},
+            )
+        return self._words.refusal(error)
+
+
+def _check_scope(caller: Caller, scopes: Scope | str | Iterable[str]) -> None:
+    if isinstance(scopes, str):
+        scopes = Scope.parse(scopes)
+    needed = scopes if isinstance(scopes, Scope) else Scope.of(scopes)
+    missing = needed - caller.scope
+    if missing:
+        raise InsufficientScope(f"The token lacks the scope {missing}.", needed=str(needed))
+
+
+def _token_in_query(*, has_header: bool) -> BearerError:
+    if has_header:
+        return MalformedRequest(
+            "The URL holds an access_token beside the Authorization header; send one.",
+            reason="two_methods",
+        )
+    return NoToken(
+        "Send the token in the Authorization header; in a URL it ends up in logs.",
+        reason="token_in_query",
+    )
+
+
+def _check_issuer(issuer: str, *, allow_plain_http: bool) -> None:
+    try:
+        check_issuer(issuer)
+    except MetadataRefused as error:
+        raise ValueError(str(error)) from error
+    checked_address(issuer, allow_plain_http=allow_plain_http)

@@ -1,0 +1,126 @@
+"""JWT access tokens, checked here with the issuer's published keys (RFC 9068 §4)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tokenbooth.clock import Clock
+from tokenbooth.guard.caller import Caller
+from tokenbooth.guard.memory import Memory, fingerprint
+from tokenbooth.guard.steps import Steps
+from tokenbooth.guard.wording import after_verification, before_verification
+from tokenbooth.protocol.access_token import check_access_token
+from tokenbooth.protocol.errors import GuardUnavailable, InvalidToken, TokenRefused
+from tokenbooth.protocol.jwt import UnverifiedJwt, read_jwt, unverified_claims, verify_jwt
+from tokenbooth.protocol.keys import VerificationKey
+from tokenbooth.remote.key_set import RemoteKeySet
+
+# Signatures with a public key alone: a key set must never serve as a shared secret (RFC 8725 §3.1).
+ASYMMETRIC = (
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+    *("PS256", "PS384", "PS512", "RS256", "RS384", "RS512"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A token that was checked, and the key on which that rests."""
+
+    caller: Caller
+    key: VerificationKey
+    kid: str | None
+    ends: float  # seconds since 1970 UTC, leeway included
+
+
+class JwtVerifier:
+    """Checks JWTs of one issuer for one API; a token seen before costs no signature check."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        keys: RemoteKeySet,
+        clock: Clock,
+        leeway: float,
+        algorithms: Iterable[str],
+        cache_size: int,
+    ) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        self._keys = keys
+        self._clock = clock
+        self._leeway = leeway
+        self._algorithms = frozenset(algorithms)
+        self._seen: Memory[_Seen] = Memory(cache_size)
+
+    def verify(self, unverified_token: str) -> Steps[Caller]:
+        """Return the caller; raises InvalidToken, or GuardUnavailable without the issuer's keys."""
+        digest = fingerprint(unverified_token)
+        seen = self._seen.get(digest)
+        if seen is not None:
+            # A key that left the key set takes along every token that it signed.
+            if self._clock.now() < seen.ends and seen.key in self._keys.keys_now(
+                seen.kid, seen.key.alg
+            ):
+                return seen.caller
+            self._seen.forget(digest)
+        try:
+            jwt = read_jwt(unverified_token)
+        except TokenRefused as refused:
+            raise before_verification(refused) from refused
+        key = yield from self._key(jwt)
+        checked = self._checked(jwt, key)
+        self._seen.put(digest, checked)
+        return checked.caller
+
+    def _key(self, jwt: UnverifiedJwt) -> Steps[VerificationKey]:
+        if jwt.alg not in self._algorithms:
+            raise before_verification(TokenRefused("wrong_algorithm"))
+        candidates = self._keys.keys_now(jwt.kid, jwt.alg)
+        if not candidates:
+            self._refuse_foreign(jwt)
+            refreshed = self._keys.refresh()
+            yield refreshed
+            candidates = self._keys.keys_now(jwt.kid, jwt.alg)
+            if not candidates and not refreshed.result():
+                # The token may well be good: without its issuer nobody can say.
+                raise GuardUnavailable(
+                    "The token cannot be checked now; try again later.", reason="keys_unavailable"
+                )
+        if not candidates:
+            raise before_verification(TokenRefused("unknown_key"))
+        return candidates[0]
+
+    def _refuse_foreign(self, jwt: UnverifiedJwt) -> None:
+        # Strangers' tokens must not make us fetch: an unknown key of another issuer stays unknown.
+        try:
+            named = unverified_claims(jwt).get("iss")
+        except TokenRefused as refused:
+            raise before_verification(refused) from refused
+        if named != self._issuer:
+            raise InvalidToken(
+                f"The token is not from this API's issuer, {self._issuer}.", reason="wrong_issuer"
+            )
+
+    def _checked(self, jwt: UnverifiedJwt, key: VerificationKey) -> _Seen:
+        now = self._clock.now()
+        try:
+            claims = verify_jwt(jwt, key)
+        except TokenRefused as refused:
+            raise before_verification(refused) from refused
+        try:
+            token = check_access_token(
+                claims,
+                typ=jwt.typ,
+                issuer=self._issuer,
+                audience=self._audience,
+                now=now,
+                leeway=self._leeway,
+            )
+        except TokenRefused as refused:
+            raise after_verification(refused, claims, audience=self._audience, now=now) from refused
+        if "cnf" in claims:  # RFC 9449 §7.2, RFC 8705 §3: no downgrade to Bearer
+            raise InvalidToken(
+                "The token is bound to a key, so it is not a Bearer token.", reason="bound_token"
+            )
+        return _Seen(Caller.of(token), key, jwt.kid, token.expires_at + self._leeway)
