@@ -70,7 +70,7 @@ class Client:
     resource_server_for: tuple[str, ...] = ()  # names of APIs whose tokens it may introspect
     token_format: TokenFormat | None = None  # None: the issuer's
     token_lifetime: int | None = None  # seconds; None: the issuer's
-    refresh_tokens: bool | None = None  # None: the issuer's
+    refresh_tokens: bool | None = None  # False: none, even where the issuer gives them
     created_at: float
     updated_at: float
 

@@ -66,7 +66,7 @@ class IssuerStore(Protocol):
         """Add the issuer with its first keys; raises AlreadyExists (name, tag or url)."""
 
     async def replace_issuer(self, issuer: Issuer) -> None:
-        """Replace the issuer of that name; raises NotFound."""
+        """Replace the issuer of that name; raises NotFound, AlreadyExists (tag or url)."""
 
     async def list_apis(self, issuer: str | None = None) -> tuple[Api, ...]:
         """Return the APIs of one issuer, or of all, by issuer and name."""
@@ -101,10 +101,13 @@ class ClientStore(Protocol):
         """Return clients ordered by (issuer, client_id), starting behind `after`."""
 
     async def add_client(self, client: Client, credentials: Sequence[Credential] = ()) -> None:
-        """Add both at once; raises AlreadyExists, NotFound (issuer, account or API)."""
+        """Add both at once; raises AlreadyExists, NotFound (issuer, account or API).
+
+        AlreadyExists is also for a credential's id, anywhere, and for an API that is listed twice.
+        """
 
     async def replace_client(self, client: Client) -> None:
-        """Replace all but the credentials; raises NotFound."""
+        """Replace all but the credentials; raises NotFound (it, its account or an API)."""
 
     async def delete_client(self, issuer: str, client_id: str) -> None:
         """Delete with all credentials; raises NotFound."""
@@ -113,7 +116,7 @@ class ClientStore(Protocol):
         """Add; raises AlreadyExists (its id, anywhere), NotFound (client)."""
 
     async def replace_credential(self, credential: Credential) -> None:
-        """Replace the credential of that id; raises NotFound."""
+        """Replace all of that credential but its last use; raises NotFound."""
 
     async def delete_credential(self, issuer: str, client_id: str, credential_id: str) -> None:
         """Delete; raises NotFound."""

@@ -34,7 +34,9 @@ class SqliteEngine:
         self._is_closed = False
         self._reading = threading.Lock()
         self._reader: Connection | None = None
-        self._read_engine = sqlite.sql_engine(path, begin="BEGIN", query_only=True)
+        self._read_engine = sqlite.sql_engine(
+            path, begin="BEGIN", wait=sqlite.READ_WAIT, query_only=True
+        )
         self._cursor: sqlite.Cursor | None = None  # the driver's own, on the reader's connection
         self._texts: dict[int, tuple[object, str, Sequence[str]]] = {}
         self._seen_revision: tuple[int, int] = (-1, -1)  # data version, revision

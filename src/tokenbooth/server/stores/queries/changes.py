@@ -38,10 +38,10 @@ def announce(
 
 def changes_since(connection: Connection, revision: int) -> tuple[Change, ...] | None:
     """Return the changes behind `revision`, or None unless every one is remembered."""
-    newest = connection.execute(REVISION).scalar_one()
     found = connection.execute(
         select(changes).where(changes.c.revision > revision).order_by(changes.c.revision)
     ).all()
+    newest = found[-1].revision if found else connection.execute(REVISION).scalar_one()
     if len(found) != newest - revision:
         return None
     return tuple(change_of(row) for row in found)

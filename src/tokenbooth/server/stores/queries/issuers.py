@@ -51,7 +51,9 @@ def require_issuer(connection: Connection, name: str) -> None:
 
 
 def _refuse_taken_marks(connection: Connection, issuer: Issuer) -> None:
-    mark = or_(issuers.c.tag == issuer.tag, issuers.c.url == issuer.url)
+    mark = issuers.c.tag == issuer.tag
+    if issuer.url is not None:
+        mark = or_(mark, issuers.c.url == issuer.url)
     taken = connection.execute(
         select(issuers.c.name, issuers.c.tag).where(issuers.c.name != issuer.name, mark)
     ).first()

@@ -1,0 +1,209 @@
+"""The composition root: settings in, ASGI application out."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from tokenbooth.clock import SYSTEM_CLOCK, Clock
+from tokenbooth.protocol.errors import (
+    MethodNotAllowed,
+    OAuthError,
+    TemporarilyUnavailable,
+    printable,
+)
+from tokenbooth.server.bootstrap import Booth, open_booth
+from tokenbooth.server.endpoints.health import healthz, readyz
+from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
+from tokenbooth.server.keyring import Keyring
+from tokenbooth.server.last_uses import LastUses
+from tokenbooth.server.logs import configure_logs, get_logger
+from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.registry import Registry
+from tokenbooth.server.router import Route, Routes, make_routes
+from tokenbooth.server.service import Service
+from tokenbooth.server.settings import Settings, parse_networks
+from tokenbooth.server.stores.contract import StoreUnavailable
+from tokenbooth.server.wire import send_json, send_refusal
+
+Mounts = Mapping[str, ASGIApp]  # path prefix -> application
+MakeMounts = Callable[[Booth], Awaitable[Mounts]]
+
+_WRITE_USES_SECONDS = 5.0
+_FORGET_SECONDS = 60.0
+_STORE_AWAY = TemporarilyUnavailable(
+    "The service cannot reach its database; try again.", reason="store_unavailable"
+)
+
+
+class TokenService:
+    """The ASGI application: hot endpoints first, mounted applications behind them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        base_url: str,
+        make_mounts: MakeMounts | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._settings = settings
+        self._base_url = base_url
+        self._make_mounts = make_mounts
+        self._clock = clock
+        self._routes = Routes(anywhere={}, by_host={})
+        self._mounts: Mounts = {}
+        self._service: Service | None = None
+        self._log = get_logger()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open the database, serve while inside, and leave nothing unwritten behind."""
+        booth = await open_booth(self._settings, clock=self._clock)
+        try:
+            self._service = service = await self._assemble(booth)
+            self._mounts = await self._make_mounts(booth) if self._make_mounts else {}
+            keeping = asyncio.create_task(self._keep_fresh(service))
+            try:
+                yield
+            finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
+                with contextlib.suppress(StoreUnavailable):
+                    await service.last_uses.write(service.store)
+        finally:
+            await booth.close()
+
+    async def _assemble(self, booth: Booth) -> Service:
+        registry = Registry(
+            store=booth.store,
+            keyring=Keyring(booth.vault),
+            dialects=booth.dialects,
+            clock=booth.clock,
+            base_url=self._base_url,
+            cache_size=self._settings.client_cache_size,
+        )
+
+        def lay_out() -> None:
+            self._routes = make_routes(registry.issuers.values())
+
+        registry.on_new_issuers = lay_out
+        await registry.refresh()
+        return Service(
+            settings=self._settings,
+            store=booth.store,
+            registry=registry,
+            secrets=booth.secrets,
+            last_uses=LastUses(),
+            clock=booth.clock,
+            trusted_proxies=parse_networks(self._settings.trusted_proxy),
+        )
+
+    async def _keep_fresh(self, service: Service) -> None:
+        """Take over changes, write last uses, forget what expired; survive a store that is away."""
+        loop = asyncio.get_running_loop()
+        next_write = next_forget = loop.time() + _WRITE_USES_SECONDS
+        while True:
+            await asyncio.sleep(self._settings.change_poll_seconds)
+            try:
+                await service.registry.refresh()
+                if loop.time() >= next_write:
+                    next_write = loop.time() + _WRITE_USES_SECONDS
+                    await service.last_uses.write(service.store)
+                if loop.time() >= next_forget:
+                    next_forget = loop.time() + _FORGET_SECONDS
+                    await service.store.forget_expired(service.clock.now())
+            except Exception as error:  # noqa: BLE001 - whatever happens, the next round comes
+                self._log.warning("upkeep_failed", reason=type(error).__name__)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
+        route = self._routes.find(exchange.path, self._host(exchange))
+        if route is not None and self._service is not None:
+            await self._answer(exchange, route, self._service)
+            return
+        for prefix, app in self._mounts.items():
+            if exchange.path == prefix or exchange.path.startswith(prefix + "/"):
+                await app(scope, receive, send)
+                return
+        await self._elsewhere(exchange)
+
+    def _host(self, exchange: Exchange) -> str | None:
+        return exchange.header(b"host") if self._routes.by_host else None
+
+    async def _answer(self, exchange: Exchange, route: Route, service: Service) -> None:
+        outcome = Outcome()
+        try:
+            await route.endpoint(exchange, route.issuer, service, outcome)
+        except OAuthError as refusal:
+            outcome.refused(refusal.code, refusal.reason)
+            await send_refusal(exchange, refusal, route.issuer)
+        except StoreUnavailable:
+            outcome.refused(_STORE_AWAY.code, _STORE_AWAY.reason)
+            await send_refusal(exchange, _STORE_AWAY, route.issuer)
+        except ClientGone:
+            outcome.answered("client_gone")
+        except Exception:  # noqa: BLE001 - a fault of ours is logged whole and shown to nobody
+            self._log.exception("internal_error", request_id=exchange.request_id)
+            await send_json(exchange, {"error": "server_error"}, status=500)
+            return
+        self._log.info(
+            outcome.result,
+            endpoint=route.endpoint.__name__,
+            issuer=route.issuer.name,
+            status=exchange.status,
+            request_id=exchange.request_id,
+            source=exchange.source(service.trusted_proxies),
+            **outcome.fields,
+        )
+
+    async def _elsewhere(self, exchange: Exchange) -> None:
+        health = {"/healthz": healthz, "/readyz": readyz}.get(exchange.path)
+        if health is None or self._service is None:
+            await send_json(
+                exchange,
+                {
+                    "error": "not_found",
+                    "error_description": printable(f"There is nothing at {exchange.path}"),
+                },
+                status=404,
+            )
+        elif exchange.method in ("GET", "HEAD"):
+            await health(exchange, self._service)
+        else:
+            refusal = MethodNotAllowed("Use GET.", allow="GET, HEAD")
+            await send_json(
+                exchange,
+                {"error": refusal.code, "error_description": refusal.description},
+                status=405,
+                headers=((b"allow", b"GET, HEAD"),),
+            )
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            message: Message = await receive()
+            try:
+                await stack.enter_async_context(self.running())
+            except Exception as error:  # noqa: BLE001 - the server must hear of every failure
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            while message["type"] != "lifespan.shutdown":
+                message = await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_app(
+    settings: Settings, *, base_url: str, make_mounts: MakeMounts | None = None
+) -> TokenService:
+    """Return the application; `base_url` is the default issuer's identifier."""
+    configure_logs(settings.log_format, settings.log_level)
+    return TokenService(settings, base_url=base_url, make_mounts=make_mounts)

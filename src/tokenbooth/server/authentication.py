@@ -1,0 +1,119 @@
+"""Which client is calling: exactly one method, and one indistinguishable refusal."""
+
+import hmac
+from dataclasses import dataclass
+
+from tokenbooth.protocol.client_auth import Presented, PresentedNothing, PresentedSecret
+from tokenbooth.protocol.errors import InvalidClient
+from tokenbooth.protocol.secret import Secret
+from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.records import Client, Credential
+from tokenbooth.server.registry import KnownClient, Registry
+from tokenbooth.server.secrets import SecretOffice, SecretParts, what_is_wrong
+
+# Unknown client, wrong, expired and disabled secret all get this, whatever the reason.
+REFUSAL = (
+    "Client authentication failed. Check the client ID and secret; "
+    "the operator finds the reason under this answer's X-Request-Id."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticatedClient:
+    """A client that has proved itself, and with what."""
+
+    client: Client
+    credential: Credential
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a proof was not good: for the audit log alone."""
+
+    reason: str
+
+
+async def authenticate(
+    presented: Presented,
+    *,
+    issuer: IssuerView,
+    registry: Registry,
+    secrets: SecretOffice,
+    now: float,
+) -> AuthenticatedClient:
+    """Return the client that proved itself; raises InvalidClient or StoreUnavailable."""
+    if isinstance(presented, PresentedNothing):
+        raise InvalidClient(
+            "No client authentication in the request. Send the client ID and secret "
+            "by HTTP Basic, or as client_id and client_secret in the body.",
+            reason="no_credentials",
+        )
+    failure = Failure("unknown_client")
+    for client_id, secret in _readings(presented):
+        from_memory = registry.remembers(issuer.name, client_id)
+        known = await registry.client(issuer.name, client_id)
+        outcome = _check(known, secret, secrets=secrets, now=now)
+        if isinstance(outcome, Credential) and known is not None:
+            return _with_registered_method(known.client, outcome, presented.method)
+        if isinstance(outcome, Failure) and outcome.reason != "unknown_client":
+            failure = outcome
+        if from_memory:
+            # Timing: an unknown client costs a look into the store, so every refusal does.
+            await registry.ask_store(issuer.name, client_id)
+    raise _refusal(presented.secret, failure, issuer=issuer, registry=registry)
+
+
+def _readings(presented: PresentedSecret) -> tuple[tuple[str, Secret], ...]:
+    first = (presented.client_id, presented.secret)
+    return (first,) if presented.raw_reading is None else (first, presented.raw_reading)
+
+
+def _check(
+    known: KnownClient | None, secret: Secret, *, secrets: SecretOffice, now: float
+) -> Credential | Failure:
+    # Timing: digest even when the client is unknown, compare with every secret there is.
+    digest = secrets.digest_bytes(secret)
+    matching = None
+    for candidate in known.secrets if known is not None else ():
+        if hmac.compare_digest(candidate.digest, digest):
+            matching = candidate.credential
+    if known is None:
+        return Failure("unknown_client")
+    if matching is None:
+        return Failure("wrong_secret")
+    if not matching.is_valid_at(now):
+        return Failure("expired_secret")
+    if not known.client.enabled:
+        return Failure("client_disabled")
+    return matching
+
+
+def _with_registered_method(
+    client: Client, credential: Credential, method: str
+) -> AuthenticatedClient:
+    if method not in client.auth_methods:
+        # The secret is right, so its owner may be told.
+        raise InvalidClient(
+            f"The secret is correct, but this client must use {' or '.join(client.auth_methods)}.",
+            reason="wrong_method",
+        )
+    return AuthenticatedClient(client=client, credential=credential, method=method)
+
+
+def _refusal(
+    secret: Secret, failure: Failure, *, issuer: IssuerView, registry: Registry
+) -> InvalidClient:
+    # What the secret says of itself depends on no client, so saying it tells nothing.
+    wrong = what_is_wrong(secret)
+    if wrong is not None:
+        return InvalidClient(wrong, reason="damaged_secret")
+    parts = SecretParts.read(secret)
+    if parts is not None and parts.tag != issuer.record.tag:
+        for other in registry.issuers.values():
+            if other.record.tag == parts.tag:
+                return InvalidClient(
+                    f"This secret belongs to the issuer {other.url}, but {issuer.url} was called.",
+                    reason="wrong_environment",
+                )
+    return InvalidClient(REFUSAL, reason=failure.reason)

@@ -1,0 +1,28 @@
+"""Whether the process is alive, and whether it can do its work."""
+
+from tokenbooth.server.exchange import Exchange
+from tokenbooth.server.service import Service
+from tokenbooth.server.stores.contract import StoreError
+from tokenbooth.server.wire import send_json
+
+
+async def healthz(exchange: Exchange, _service: Service) -> None:
+    """Answer 200 as long as requests are answered at all."""
+    await send_json(exchange, {"status": "ok"})
+
+
+async def readyz(exchange: Exchange, service: Service) -> None:
+    """Answer 200 when tokens can be issued and revoked, else 503 with what is missing."""
+    missing = [
+        f"issuer {view.name} has no key in use"
+        for view in service.registry.issuers.values()
+        if view.keys.signing is None or view.keys.sealing is None
+    ]
+    try:
+        await service.store.check()
+    except StoreError:
+        missing.append("the database cannot be read and written")
+    if missing:
+        await send_json(exchange, {"status": "unavailable", "missing": missing}, status=503)
+    else:
+        await send_json(exchange, {"status": "ready"})

@@ -1,0 +1,73 @@
+"""The introspection endpoint: whether a token is good, and what it says (RFC 7662)."""
+
+from tokenbooth.protocol.client_auth import read_client
+from tokenbooth.protocol.errors import TokenRefused
+from tokenbooth.protocol.messages import read_token_question
+from tokenbooth.server.authentication import AuthenticatedClient, authenticate
+from tokenbooth.server.endpoints.token import read_form
+from tokenbooth.server.exchange import Exchange
+from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.recognition import OurToken, recognise
+from tokenbooth.server.revocations import is_revoked
+from tokenbooth.server.service import Service
+from tokenbooth.server.wire import send_json
+
+_SHOWN = ("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti")
+
+
+async def introspection(
+    exchange: Exchange, issuer: IssuerView, service: Service, outcome: Outcome
+) -> None:
+    """Answer one question about a token; raises OAuthError for the router to answer."""
+    now = service.clock.now()
+    form = await read_form(exchange, service)
+    presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
+    caller = await authenticate(
+        presented, issuer=issuer, registry=service.registry, secrets=service.secrets, now=now
+    )
+    question = read_token_question(form)
+    try:
+        token = recognise(question.unverified_token, issuer, now)
+        await _refuse_unless_active(token, caller, issuer, service)
+    except TokenRefused as refused:
+        outcome.answered("inactive", reason=refused.reason)
+        # RFC 7662 §2.2: nothing but this, whatever the reason.
+        await send_json(exchange, {"active": False})
+    else:
+        outcome.answered("active", token_id=token.token_id)
+        await send_json(exchange, _description(token))
+
+
+async def _refuse_unless_active(
+    token: OurToken, caller: AuthenticatedClient, issuer: IssuerView, service: Service
+) -> None:
+    if not _may_ask(caller, token, issuer):
+        raise TokenRefused("not_for_this_caller")  # RFC 7662 §4
+    if await is_revoked(token, issuer, service.store):
+        raise TokenRefused("revoked")
+    # Exact on every node: take over what others changed before looking at the client.
+    await service.registry.refresh()
+    owner = await service.registry.client(issuer.name, token.client_id)
+    if owner is None or not owner.client.enabled:
+        raise TokenRefused("client_disabled")
+
+
+def _may_ask(caller: AuthenticatedClient, token: OurToken, issuer: IssuerView) -> bool:
+    if caller.client.client_id == token.client_id:
+        return True
+    served = {
+        issuer.apis[name].audience
+        for name in caller.client.resource_server_for
+        if name in issuer.apis
+    }
+    return token.kind == "access_token" and not served.isdisjoint(token.audience)
+
+
+def _description(token: OurToken) -> dict[str, object]:
+    described: dict[str, object] = {"active": True}
+    if token.kind == "access_token":
+        described["token_type"] = "Bearer"
+    described |= {name: token.claims[name] for name in _SHOWN if name in token.claims}
+    described.setdefault("sub", token.client_id)
+    return described

@@ -1,0 +1,91 @@
+"""The token endpoint (RFC 6749 §3.2): read, authenticate, decide, issue, respond."""
+
+from tokenbooth.protocol.client_auth import Presented, read_client
+from tokenbooth.protocol.errors import MethodNotAllowed, UnsupportedGrantType
+from tokenbooth.protocol.form import Form, parse_form
+from tokenbooth.protocol.messages import (
+    CLIENT_CREDENTIALS,
+    REFRESH_TOKEN,
+    TokenRequest,
+    meant_grant,
+    read_token_request,
+)
+from tokenbooth.server.authentication import AuthenticatedClient, authenticate
+from tokenbooth.server.exchange import Exchange
+from tokenbooth.server.grants import client_credentials, refresh_token
+from tokenbooth.server.issuance import Issued, issue
+from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.policy import Decision
+from tokenbooth.server.records import CredentialUse
+from tokenbooth.server.service import Service
+from tokenbooth.server.wire import send_issued
+
+_DECIDING = {
+    CLIENT_CREDENTIALS: client_credentials.decide,
+    REFRESH_TOKEN: refresh_token.decide,
+}
+
+
+async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcome: Outcome) -> None:
+    """Answer one token request; raises OAuthError for the router to answer."""
+    now = service.clock.now()
+    form = await read_form(exchange, service)
+    presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
+    request = _read(form, issuer)
+    caller = await _authenticate(presented, exchange, issuer, service, now)
+    decision = _DECIDING[request.grant_type](request, caller, issuer, now)
+    issued = await _issue(decision, issuer, service, now)
+    outcome.issued(decision, issued)
+    await send_issued(exchange, issued, issuer.dialect)
+
+
+async def read_form(exchange: Exchange, service: Service) -> Form:
+    """Read the form of a POST; raises InvalidRequest in its several kinds."""
+    if exchange.method != "POST":
+        raise MethodNotAllowed(
+            f"Requests to this endpoint must be POST with a form body. You used "
+            f"{exchange.method}; did an http:// address redirect you?"
+        )
+    settings = service.settings
+    body = await exchange.body(
+        max_bytes=settings.max_body_bytes, seconds=settings.body_timeout_seconds
+    )
+    return parse_form(body, exchange.header(b"content-type"))
+
+
+def _read(form: Form, issuer: IssuerView) -> TokenRequest:
+    request = read_token_request(form)
+    if request.grant_type not in issuer.grant_types:
+        raise UnsupportedGrantType(meant_grant(request.grant_type, issuer.grant_types))
+    return request
+
+
+async def _authenticate(
+    presented: Presented, exchange: Exchange, issuer: IssuerView, service: Service, now: float
+) -> AuthenticatedClient:
+    caller = await authenticate(
+        presented, issuer=issuer, registry=service.registry, secrets=service.secrets, now=now
+    )
+    service.last_uses.note(
+        CredentialUse(
+            issuer=issuer.name,
+            client_id=caller.client.client_id,
+            credential_id=caller.credential.id,
+            at=now,
+            source=exchange.source(service.trusted_proxies),
+        )
+    )
+    return caller
+
+
+async def _issue(decision: Decision, issuer: IssuerView, service: Service, now: float) -> Issued:
+    if decision.spends is not None:
+        await refresh_token.spend(
+            decision.spends,
+            issuer,
+            service.store,
+            now=now,
+            grace=service.settings.refresh_grace_seconds,
+        )
+    return issue(decision, issuer, now)

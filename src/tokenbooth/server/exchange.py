@@ -1,0 +1,121 @@
+"""One HTTP request and its answer, as the hot endpoints see them: bare ASGI, nothing else."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+
+from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Networks = tuple[IPv4Network | IPv6Network, ...]
+Header = tuple[bytes, bytes]
+
+_ID_BYTES = 12
+# An oversized body is read and thrown away up to here, so that its sender sees the answer.
+_DRAIN_BYTES = 8 * 1024 * 1024
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was complete; nobody waits for an answer."""
+
+
+class Exchange:
+    """One request. The request id is ours and goes into the answer and every log line."""
+
+    __slots__ = ("_receive", "_send", "method", "path", "request_id", "scope", "status")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.request_id = os.urandom(_ID_BYTES).hex()
+        self.status = 0
+
+    def header(self, name: bytes) -> str | None:
+        """Return the last header of that lower-case name."""
+        found = None
+        for key, value in self.scope["headers"]:
+            if key == name:
+                found = value.decode("latin-1")
+        return found
+
+    def headers(self, name: bytes) -> tuple[str, ...]:
+        """Return every header of that lower-case name."""
+        return tuple(v.decode("latin-1") for key, v in self.scope["headers"] if key == name)
+
+    def source(self, trusted_proxies: Networks) -> str:
+        """Return the caller's address; a trusted proxy's word for it counts."""
+        peer = self.scope.get("client")
+        address = peer[0] if peer else "unknown"
+        if not trusted_proxies or not _is_within(address, trusted_proxies):
+            return str(address)
+        # From right to left: the first address that no trusted proxy of ours wrote.
+        for hop in reversed((self.header(b"x-forwarded-for") or "").split(",")):
+            if hop.strip() and not _is_within(hop.strip(), trusted_proxies):
+                return hop.strip()[:64]
+        return str(address)
+
+    async def body(self, *, max_bytes: int, seconds: float) -> bytes:
+        """Return the whole body; raises RequestTooLarge, InvalidRequest or ClientGone."""
+        message = await self._receive_within(seconds)
+        chunk: bytes = message.get("body", b"")
+        if not message.get("more_body", False) and len(chunk) <= max_bytes:
+            return chunk
+        chunks, size, deadline = [chunk], len(chunk), asyncio.get_running_loop().time() + seconds
+        while message.get("more_body", False) and size <= _DRAIN_BYTES:
+            message = await self._receive_within(deadline - asyncio.get_running_loop().time())
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size <= max_bytes:
+                chunks.append(chunk)
+        if size > max_bytes:
+            raise RequestTooLarge(f"The body is larger than {max_bytes} bytes.", reason="too_large")
+        return b"".join(chunks)
+
+    async def _receive_within(self, seconds: float) -> Message:
+        try:
+            async with asyncio.timeout(seconds):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise InvalidRequest("The body came too slowly.", reason="slow_body") from error
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        return message
+
+    async def answer(
+        self, status: int, body: bytes, content_type: bytes, headers: Iterable[Header] = ()
+    ) -> None:
+        """Send the whole answer; a HEAD request gets it without the body."""
+        self.status = status
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", content_type),
+                    (b"content-length", str(len(body)).encode()),
+                    (b"x-request-id", self.request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    *headers,
+                ],
+            }
+        )
+        await self._send(
+            {"type": "http.response.body", "body": b"" if self.method == "HEAD" else body}
+        )
+
+
+def _is_within(address: str, networks: Networks) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)

@@ -1,0 +1,91 @@
+"""The refresh token grant, rotated at every use (RFC 6749 §6, RFC 9700 §4.14.2)."""
+
+from dataclasses import replace
+
+from tokenbooth.protocol.errors import (
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    InvalidTarget,
+    OAuthError,
+    TokenRefused,
+)
+from tokenbooth.protocol.messages import TokenRequest
+from tokenbooth.protocol.scope import Scope
+from tokenbooth.server.authentication import AuthenticatedClient
+from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.policy import Decision, RefreshUse
+from tokenbooth.server.policy import decide as decide_by_policy
+from tokenbooth.server.recognition import OurToken, recognise_refresh_token
+from tokenbooth.server.revocations import revoke_family
+from tokenbooth.server.stores.contract import RevocationStore
+
+_USED_UP = "The refresh token is expired, used or revoked; ask with client_credentials again."
+
+
+def decide(
+    request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView, now: float
+) -> Decision:
+    """Decide within what the refresh token was issued for; raises OAuthError."""
+    if request.refresh_token is None:
+        raise InvalidRequest("The parameter refresh_token is missing.")
+    try:
+        token = recognise_refresh_token(request.refresh_token, issuer, now)
+    except TokenRefused as refused:
+        raise InvalidGrant(_USED_UP, reason=f"refresh_{refused.reason}") from refused
+    if token.client_id != caller.client.client_id:
+        raise InvalidGrant(_USED_UP, reason="refresh_of_another_client")
+    decision = _within(token, request, caller, issuer)
+    use = RefreshUse(
+        family=str(token.family), generation=token.claims["gen"], expires_at=token.expires_at
+    )
+    return replace(decision, spends=use, refresh_lifetime=issuer.record.refresh_lifetime)
+
+
+def _within(
+    token: OurToken, request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView
+) -> Decision:
+    granted = Scope.parse(token.claims["scope"])
+    if not request.scope <= granted | Scope(issuer.dialect.tolerated_scopes):
+        raise InvalidScope(f"A refreshed token can have no more than: {granted}")
+    if not set(request.resources) <= set(token.audience):
+        raise InvalidTarget(
+            f"A refreshed token can be for no more than: {' '.join(token.audience)}"
+        )
+    narrowed = replace(
+        request,
+        scope=request.scope or granted,
+        resources=request.resources or token.audience,
+    )
+    try:
+        return decide_by_policy(narrowed, caller, issuer)
+    except (InvalidScope, InvalidTarget) as refused:
+        # The client's access was cut after the first token was issued.
+        raise InvalidGrant(_USED_UP, reason="refresh_access_withdrawn") from refused
+
+
+async def spend(
+    use: RefreshUse,
+    issuer: IssuerView,
+    store: RevocationStore,
+    *,
+    now: float,
+    grace: float,
+) -> None:
+    """Use up the refresh token; raises InvalidGrant when it was used before or revoked.
+
+    Within `grace` seconds of its first use a token answers again: the client lost our reply.
+    Later it is taken for stolen, and its whole family dies (RFC 9700 §4.14.2).
+    """
+    if await store.find_revoked(issuer.name, [f"sid:{use.family}"]):
+        raise InvalidGrant(_USED_UP, reason="refresh_revoked")
+    key = f"refresh:{issuer.name}:{use.family}:{use.generation}"
+    claim = await store.claim(key, now=now, expires_at=use.expires_at)
+    if claim.won or now - claim.claimed_at <= grace:
+        return
+    await revoke_family(use.family, issuer, store, now)
+    raise _reuse()
+
+
+def _reuse() -> OAuthError:
+    return InvalidGrant(_USED_UP, reason="refresh_reused")

@@ -1,0 +1,118 @@
+"""Decision in, tokens out: signed JWTs (RFC 9068) or sealed claims. Writes nothing."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tokenbooth.protocol import base64url
+from tokenbooth.protocol.access_token import TYP
+from tokenbooth.protocol.errors import TemporarilyUnavailable
+from tokenbooth.protocol.keys import SigningKey
+from tokenbooth.protocol.scope import Scope
+from tokenbooth.protocol.secret import Secret
+from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.policy import Decision
+from tokenbooth.server.sealing import ACCESS_PREFIX, REFRESH_PREFIX, SealingKey
+
+_ID_BYTES = 16  # 128 random bits: no two tokens ever share an id
+
+_encode_json = msgspec.json.Encoder().encode
+_headers: dict[str, bytes] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """What the client gets. Lifetimes in seconds."""
+
+    access_token: Secret
+    token_type: str
+    expires_in: int
+    scope: Scope
+    token_id: str
+    refresh_token: Secret | None = None
+    refresh_expires_in: int | None = None
+
+
+def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
+    """Make the tokens; raises TemporarilyUnavailable when the issuer has no key in use."""
+    token_id = new_id()
+    issued_at = int(now)
+    claims: dict[str, Any] = {
+        "iss": issuer.url,
+        "sub": decision.client_id,
+        "client_id": decision.client_id,
+        "aud": decision.audience[0] if len(decision.audience) == 1 else decision.audience,
+        "scope": str(decision.scope),
+        "iat": issued_at,
+        "exp": issued_at + decision.lifetime,
+        "jti": token_id,
+        "credential_id": decision.credential_id,
+    }
+    refresh_token = None
+    if decision.refresh_lifetime is not None:
+        claims["sid"] = decision.spends.family if decision.spends else new_id()
+        refresh_token = _refresh_token(decision, claims, issuer)
+    if decision.token_format == "jwt":
+        access_token = _signed(claims, _signing_key(issuer))
+    else:
+        access_token = _sealing_key(issuer).seal(ACCESS_PREFIX, claims)
+    return Issued(
+        access_token=Secret(access_token),
+        token_type="Bearer",
+        expires_in=decision.lifetime,
+        scope=decision.scope,
+        token_id=token_id,
+        refresh_token=refresh_token,
+        refresh_expires_in=decision.refresh_lifetime,
+    )
+
+
+def new_id() -> str:
+    """Return an identifier that cannot be guessed and never comes twice."""
+    return base64url.encode(os.urandom(_ID_BYTES)).decode("ascii")
+
+
+def _refresh_token(decision: Decision, claims: dict[str, Any], issuer: IssuerView) -> Secret:
+    # A lost answer is repeated with the same generation, so both copies spend the same claim.
+    sealed = {
+        "iss": claims["iss"],
+        "client_id": decision.client_id,
+        "aud": decision.audience,
+        "scope": claims["scope"],
+        "iat": claims["iat"],
+        "exp": claims["iat"] + decision.refresh_lifetime,
+        "jti": new_id(),
+        "sid": claims["sid"],
+        "gen": decision.spends.generation + 1 if decision.spends else 0,
+        "credential_id": decision.credential_id,
+    }
+    return Secret(_sealing_key(issuer).seal(REFRESH_PREFIX, sealed))
+
+
+def _signed(claims: dict[str, Any], key: SigningKey) -> str:
+    header = _headers.get(key.kid)
+    if header is None:
+        members = _encode_json({"alg": key.alg, "typ": TYP, "kid": key.kid})
+        header = _headers[key.kid] = base64url.encode(members) + b"."
+    signing_input = header + base64url.encode(_encode_json(claims))
+    return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
+
+
+def _signing_key(issuer: IssuerView) -> SigningKey:
+    if issuer.keys.signing is None:
+        raise _no_key()
+    return issuer.keys.signing
+
+
+def _sealing_key(issuer: IssuerView) -> SealingKey:
+    if issuer.keys.sealing is None:
+        raise _no_key()
+    return issuer.keys.sealing
+
+
+def _no_key() -> TemporarilyUnavailable:
+    return TemporarilyUnavailable(
+        "The issuer has no key in use; the operator must make one.", reason="no_key"
+    )

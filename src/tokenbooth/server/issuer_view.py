@@ -1,0 +1,92 @@
+"""One issuer as the endpoints see it: its address, dialect, APIs and keys, and its documents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tokenbooth.protocol.client_auth import BASIC, POST
+from tokenbooth.protocol.dialects import Dialect
+from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, REFRESH_TOKEN
+from tokenbooth.server.keyring import IssuerKeys
+from tokenbooth.server.records import DEFAULT_ISSUER, Api, Issuer
+
+TOKEN_PATH = "/oauth2/token"
+INTROSPECTION_PATH = "/oauth2/introspect"
+REVOCATION_PATH = "/oauth2/revoke"
+JWKS_PATH = "/.well-known/jwks.json"
+AUTH_METHODS = (BASIC, POST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerView:
+    """What does not change between two refreshes of the registry."""
+
+    record: Issuer
+    name: str
+    url: str  # the issuer identifier, letter by letter as in every token
+    dialect: Dialect
+    apis: Mapping[str, Api]  # by name
+    api_by_audience: Mapping[str, Api]
+    keys: IssuerKeys
+    grant_types: tuple[str, ...]
+    metadata: bytes = field(repr=False)  # RFC 8414
+
+    @property
+    def path(self) -> str:
+        """The path under which the issuer's endpoints lie; empty at the root."""
+        return urlsplit(self.url).path.rstrip("/")
+
+
+def view_issuer(
+    issuer: Issuer,
+    *,
+    base_url: str,
+    dialect: Dialect,
+    apis: tuple[Api, ...],
+    keys: IssuerKeys,
+) -> IssuerView:
+    """Put the view together."""
+    url = issuer_url(issuer, base_url)
+    return IssuerView(
+        record=issuer,
+        name=issuer.name,
+        url=url,
+        dialect=dialect,
+        apis={api.name: api for api in apis},
+        api_by_audience={api.audience: api for api in apis},
+        keys=keys,
+        grant_types=grants_of(issuer),
+        metadata=msgspec.json.encode(_metadata(issuer, url, dialect, apis)),
+    )
+
+
+def issuer_url(issuer: Issuer, base_url: str) -> str:
+    """Return the issuer identifier: its own URL, or its place under the service's address."""
+    if issuer.url is not None:
+        return issuer.url
+    return base_url if issuer.name == DEFAULT_ISSUER else f"{base_url}/{issuer.name}"
+
+
+def grants_of(issuer: Issuer) -> tuple[str, ...]:
+    """Return the grants that the issuer accepts, and so advertises."""
+    return (CLIENT_CREDENTIALS, REFRESH_TOKEN) if issuer.refresh_tokens else (CLIENT_CREDENTIALS,)
+
+
+def _metadata(
+    issuer: Issuer, url: str, dialect: Dialect, apis: tuple[Api, ...]
+) -> dict[str, object]:
+    return {
+        "issuer": url,
+        "token_endpoint": url + dialect.token_path,
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "grant_types_supported": grants_of(issuer),
+        "response_types_supported": [],  # RFC 8414 §2: required, even where there are none
+        "scopes_supported": sorted({scope.name for api in apis for scope in api.scopes}),
+        "jwks_uri": url + JWKS_PATH,
+        "introspection_endpoint": url + INTROSPECTION_PATH,
+        "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint": url + REVOCATION_PATH,
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+    }

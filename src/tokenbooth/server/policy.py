@@ -1,0 +1,117 @@
+"""What may this client have? Request and client in, decision out; no I/O."""
+
+from dataclasses import dataclass
+
+from tokenbooth.protocol.errors import InvalidScope, InvalidTarget, UnauthorizedClient
+from tokenbooth.protocol.messages import TokenRequest
+from tokenbooth.protocol.scope import Scope
+from tokenbooth.server.authentication import AuthenticatedClient
+from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.records import Api, Client, TokenFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshUse:
+    """A refresh token that must be spent before anything is issued for it."""
+
+    family: str
+    generation: int
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What will be issued. Lifetimes in seconds."""
+
+    client_id: str
+    credential_id: str
+    scope: Scope
+    audience: tuple[str, ...]
+    token_format: TokenFormat
+    lifetime: int
+    refresh_lifetime: int | None  # None: no refresh token
+    spends: RefreshUse | None = None
+
+
+def decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView) -> Decision:
+    """Decide on scope, audience and shape; raises InvalidScope, InvalidTarget or others."""
+    client = caller.client
+    if request.grant_type not in client.grant_types:
+        raise UnauthorizedClient(
+            f"This client may not use {request.grant_type}; it may use "
+            f"{', '.join(client.grant_types) or 'no grant at all'}."
+        )
+    access = _access(client, issuer)
+    asked = Scope(tuple(s for s in request.scope.names if s not in issuer.dialect.tolerated_scopes))
+    targets = (
+        _named_targets(request.resources, access, issuer)
+        if request.resources
+        else (_implied_target(asked, access),)
+    )
+    allowed = tuple(dict.fromkeys(name for api in targets for name in access[api]))
+    _refuse_excess(asked, allowed)
+    refresh = issuer.record.refresh_tokens and client.refresh_tokens is not False
+    return Decision(
+        client_id=client.client_id,
+        credential_id=caller.credential.id,
+        scope=asked or Scope(allowed),
+        audience=tuple(issuer.apis[api].audience for api in targets),
+        token_format=client.token_format or issuer.record.token_format,
+        lifetime=client.token_lifetime or issuer.record.token_lifetime,
+        refresh_lifetime=issuer.record.refresh_lifetime if refresh else None,
+    )
+
+
+Access = dict[str, tuple[str, ...]]  # API name -> scopes, the default API first
+
+
+def _access(client: Client, issuer: IssuerView) -> Access:
+    access = {grant.api: grant.scopes for grant in client.access if grant.api in issuer.apis}
+    if not access:
+        raise UnauthorizedClient(
+            "This client has access to no API; the operator grants it.", reason="no_access"
+        )
+    return {name: _still_defined(issuer.apis[name], scopes) for name, scopes in access.items()}
+
+
+def _still_defined(api: Api, granted: tuple[str, ...]) -> tuple[str, ...]:
+    defined = {scope.name for scope in api.scopes}
+    return tuple(name for name in granted if name in defined)
+
+
+def _named_targets(
+    resources: tuple[str, ...], access: Access, issuer: IssuerView
+) -> tuple[str, ...]:
+    targets = []
+    for resource in resources:
+        api = issuer.api_by_audience.get(resource)
+        if api is None or api.name not in access:
+            may_call = " ".join(issuer.apis[name].audience for name in access)
+            raise InvalidTarget(f"This client may not call that resource. It may call: {may_call}")
+        targets.append(api.name)
+    return tuple(targets)
+
+
+def _implied_target(asked: Scope, access: Access) -> str:
+    """Without a resource, the first API that has all the scopes (RFC 9068 §3)."""
+    for api, scopes in access.items():
+        if all(name in scopes for name in asked):
+            return api
+    everything = [name for scopes in access.values() for name in scopes]
+    _refuse_excess(asked, tuple(everything))
+    raise InvalidScope(
+        "These scopes belong to different APIs, and a token is for one. "
+        "Ask for them in separate requests.",
+        reason="scopes_of_several_apis",
+    )
+
+
+def _refuse_excess(asked: Scope, allowed: tuple[str, ...]) -> None:
+    excess = [name for name in asked if name not in allowed]
+    if not excess:
+        return
+    hint = " Separate scopes with spaces, not commas." if "," in excess[0] else ""
+    raise InvalidScope(
+        f"This client may not have the scope {excess[0]}.{hint} "
+        f"It may have: {' '.join(allowed) or 'none'}"
+    )

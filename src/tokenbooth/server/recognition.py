@@ -1,0 +1,96 @@
+"""Which of our tokens is this? Checks signature or seal, issuer and expiry, and asks no store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tokenbooth.protocol.access_token import check_access_token
+from tokenbooth.protocol.errors import TokenRefused
+from tokenbooth.protocol.jwt import read_jwt, verify_jwt
+from tokenbooth.protocol.secret import Secret
+from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.sealing import ACCESS_PREFIX, REFRESH_PREFIX, SealingKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OurToken:
+    """A token that this issuer made and that has not expired; it may have been revoked."""
+
+    kind: Literal["access_token", "refresh_token"]
+    client_id: str
+    audience: tuple[str, ...]
+    token_id: str
+    family: str | None
+    expires_at: float
+    claims: Mapping[str, Any] = field(repr=False)
+
+
+def recognise(unverified_token: Secret, issuer: IssuerView, now: float) -> OurToken:
+    """Return the token; raises TokenRefused with the reason why it is not a good one of ours."""
+    text = unverified_token.reveal()
+    if text.startswith(ACCESS_PREFIX):
+        return _sealed("access_token", ACCESS_PREFIX, text, issuer, now)
+    if text.startswith(REFRESH_PREFIX):
+        return _sealed("refresh_token", REFRESH_PREFIX, text, issuer, now)
+    return _signed(text, issuer, now)
+
+
+def recognise_refresh_token(unverified_token: Secret, issuer: IssuerView, now: float) -> OurToken:
+    """Return the refresh token; raises TokenRefused, also for an access token."""
+    return _sealed("refresh_token", REFRESH_PREFIX, unverified_token.reveal(), issuer, now)
+
+
+def _signed(text: str, issuer: IssuerView, now: float) -> OurToken:
+    unverified = read_jwt(text)
+    key = issuer.keys.verification(unverified.kid, unverified.alg)
+    if key is None:
+        raise TokenRefused("unknown_key")
+    token = check_access_token(
+        verify_jwt(unverified, key), typ=unverified.typ, issuer=issuer.url, audience=None, now=now
+    )
+    return OurToken(
+        kind="access_token",
+        client_id=token.client_id,
+        audience=token.audience,
+        token_id=token.jti,
+        family=token.claims.get("sid"),
+        expires_at=token.expires_at,
+        claims=token.claims,
+    )
+
+
+def _sealed(
+    kind: Literal["access_token", "refresh_token"],
+    prefix: str,
+    text: str,
+    issuer: IssuerView,
+    now: float,
+) -> OurToken:
+    claims = _open(prefix, text, issuer.keys.opening)
+    # The seal proves that the service wrote these claims, so their shape needs no check.
+    if claims["iss"] != issuer.url:
+        raise TokenRefused("wrong_issuer")
+    if now >= claims["exp"]:
+        raise TokenRefused("expired")
+    audience = claims["aud"]
+    return OurToken(
+        kind=kind,
+        client_id=claims["client_id"],
+        audience=(audience,) if isinstance(audience, str) else tuple(audience),
+        token_id=claims["jti"],
+        family=claims.get("sid"),
+        expires_at=claims["exp"],
+        claims=claims,
+    )
+
+
+def _open(prefix: str, text: str, keys: tuple[SealingKey, ...]) -> dict[str, Any]:
+    refusal = TokenRefused("unknown_key")
+    for key in keys:
+        try:
+            return key.open(prefix, text)
+        except TokenRefused as error:
+            refusal = error
+            if error.reason != "unknown_key":
+                break
+    raise refusal

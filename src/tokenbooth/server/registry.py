@@ -1,0 +1,138 @@
+"""The in-memory view of issuers, APIs and clients, kept fresh by the store's changes.
+
+Issuers, APIs and keys are few and all held; clients are read when first asked for, and the
+latest `cache_size` of them are kept.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tokenbooth.clock import Clock
+from tokenbooth.protocol.dialects import Dialect, DialectRefused
+from tokenbooth.server.issuer_view import IssuerView, view_issuer
+from tokenbooth.server.keyring import FOREVER, Keyring
+from tokenbooth.server.records import Client, Credential, RegisteredClient
+from tokenbooth.server.secrets import stored_digest
+from tokenbooth.server.stores.contract import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSecret:
+    """A secret credential, ready to compare with."""
+
+    credential: Credential = field(repr=False)
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownClient:
+    """A registered client, ready for the hot path."""
+
+    client: Client
+    secrets: tuple[KnownSecret, ...]
+
+
+class Registry:
+    """What this process knows; `refresh()` makes it what the store knows."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        keyring: Keyring,
+        dialects: Mapping[str, Dialect],
+        clock: Clock,
+        base_url: str,
+        cache_size: int,
+    ) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._dialects = dialects
+        self._clock = clock
+        self._base_url = base_url
+        self._cache_size = cache_size
+        self._clients: dict[tuple[str, str], KnownClient] = {}
+        self._revision = -1
+        self._stale_at = FOREVER
+        self.issuers: Mapping[str, IssuerView] = {}
+        self.on_new_issuers: Callable[[], None] = lambda: None
+
+    async def refresh(self) -> None:
+        """Take over what has changed in the store; raises StoreUnavailable."""
+        if self._clock.now() >= self._stale_at:  # a key's time has come
+            await self._load_issuers()
+        revision = await self._store.revision()
+        if revision == self._revision:
+            return
+        changes = await self._store.changes_since(self._revision)
+        if changes is None:  # too far behind: know nothing rather than something old
+            self._clients.clear()
+            reload_issuers = True
+        else:
+            reload_issuers = any(change.kind != "client" for change in changes)
+            for change in changes:
+                if change.kind == "client":
+                    self._clients.pop((change.issuer, change.id), None)
+        if reload_issuers:
+            await self._load_issuers()
+        self._revision = revision if changes is None else max(revision, self._revision)
+
+    async def client(self, issuer: str, client_id: str) -> KnownClient | None:
+        """Return the client, from memory or the store; raises StoreUnavailable."""
+        known = self._clients.get((issuer, client_id))
+        if known is not None:
+            return known
+        revision = self._revision
+        registered = await self._store.get_client(issuer, client_id)
+        if registered is None:
+            return None
+        known = _know(registered)
+        # What was read before a change that has been taken over meanwhile must not be kept.
+        if revision == self._revision:
+            if len(self._clients) >= self._cache_size:
+                self._clients.pop(next(iter(self._clients)))
+            self._clients[issuer, client_id] = known
+        return known
+
+    async def ask_store(self, issuer: str, client_id: str) -> None:
+        """Read the client from the store for nothing but the time it takes."""
+        await self._store.get_client(issuer, client_id)
+
+    def remembers(self, issuer: str, client_id: str) -> bool:
+        """Whether `client()` would answer without asking the store."""
+        return (issuer, client_id) in self._clients
+
+    async def _load_issuers(self) -> None:
+        now = self._clock.now()
+        keys = await self._store.list_keys()
+        apis = await self._store.list_apis()
+        views = {}
+        for issuer in await self._store.list_issuers():
+            dialect = self._dialects.get(issuer.dialect)
+            if dialect is None:
+                message = (
+                    f"Issuer {issuer.name} uses the dialect {issuer.dialect!r}, "
+                    "of which there is no file; set TOKENBOOTH_DIALECTS to its folder."
+                )
+                raise DialectRefused(message)
+            views[issuer.name] = view_issuer(
+                issuer,
+                base_url=self._base_url,
+                dialect=dialect,
+                apis=tuple(api for api in apis if api.issuer == issuer.name),
+                keys=self._keyring.as_of(now, issuer.name, keys),
+            )
+        self.issuers = views
+        self._stale_at = min((view.keys.stale_at for view in views.values()), default=FOREVER)
+        self.on_new_issuers()
+
+
+def _know(registered: RegisteredClient) -> KnownClient:
+    return KnownClient(
+        client=registered.client,
+        secrets=tuple(
+            KnownSecret(credential=credential, digest=stored_digest(credential.data))
+            for credential in registered.credentials
+            if credential.kind == "secret"
+        ),
+    )

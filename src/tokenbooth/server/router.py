@@ -1,0 +1,81 @@
+"""Which endpoint of which issuer a path means: one look-up, ahead of any framework."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tokenbooth.server.endpoints.discovery import key_set, metadata
+from tokenbooth.server.endpoints.introspection import introspection
+from tokenbooth.server.endpoints.revocation import revocation
+from tokenbooth.server.endpoints.token import token
+from tokenbooth.server.exchange import Exchange
+from tokenbooth.server.issuer_view import (
+    INTROSPECTION_PATH,
+    JWKS_PATH,
+    REVOCATION_PATH,
+    TOKEN_PATH,
+    IssuerView,
+)
+from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.records import DEFAULT_ISSUER
+from tokenbooth.server.service import Service
+
+Endpoint = Callable[[Exchange, IssuerView, Service, Outcome], Awaitable[None]]
+
+_WELL_KNOWN = ("oauth-authorization-server", "openid-configuration")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """An endpoint of an issuer."""
+
+    endpoint: Endpoint
+    issuer: IssuerView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """Every route: for any host, and for hosts that an issuer owns."""
+
+    anywhere: Mapping[str, Route]
+    by_host: Mapping[str, Mapping[str, Route]]
+
+    def find(self, path: str, host: str | None) -> Route | None:
+        """Return the route; a host that an issuer owns comes first."""
+        if self.by_host and host is not None:
+            own = self.by_host.get(host.lower(), {}).get(path)
+            if own is not None:
+                return own
+        return self.anywhere.get(path)
+
+
+def make_routes(issuers: Iterable[IssuerView]) -> Routes:
+    """Lay out the endpoints of all issuers."""
+    anywhere: dict[str, Route] = {}
+    by_host: dict[str, dict[str, Route]] = {}
+    for issuer in issuers:
+        prefixes = {issuer.path}
+        if issuer.record.url is not None:
+            owned = by_host.setdefault(urlsplit(issuer.url).netloc.lower(), {})
+            owned.update(_paths(issuer, issuer.path))
+            prefixes = set()
+        prefixes.add("" if issuer.name == DEFAULT_ISSUER else f"/{issuer.name}")
+        for prefix in prefixes:
+            anywhere.update(_paths(issuer, prefix))
+    return Routes(anywhere=anywhere, by_host=by_host)
+
+
+def _paths(issuer: IssuerView, prefix: str) -> dict[str, Route]:
+    endpoints: dict[str, Endpoint] = {
+        prefix + TOKEN_PATH: token,
+        prefix + issuer.dialect.token_path: token,
+        prefix + INTROSPECTION_PATH: introspection,
+        prefix + REVOCATION_PATH: revocation,
+        prefix + JWKS_PATH: key_set,
+    }
+    for name in _WELL_KNOWN:
+        # RFC 8414 §3.1 inserts the well-known part before the issuer's path; OpenID Connect
+        # appends it. Clients try both.
+        endpoints[f"/.well-known/{name}{prefix}"] = metadata
+        endpoints[f"{prefix}/.well-known/{name}"] = metadata
+    return {path: Route(endpoint=endpoint, issuer=issuer) for path, endpoint in endpoints.items()}

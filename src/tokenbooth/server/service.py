@@ -1,0 +1,24 @@
+"""What every endpoint of one running service works with."""
+
+from dataclasses import dataclass
+
+from tokenbooth.clock import Clock
+from tokenbooth.server.exchange import Networks
+from tokenbooth.server.last_uses import LastUses
+from tokenbooth.server.registry import Registry
+from tokenbooth.server.secrets import SecretOffice
+from tokenbooth.server.settings import Settings
+from tokenbooth.server.stores.contract import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The parts, named once by the composition root."""
+
+    settings: Settings
+    store: Store
+    registry: Registry
+    secrets: SecretOffice
+    last_uses: LastUses
+    clock: Clock
+    trusted_proxies: Networks

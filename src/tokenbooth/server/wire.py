@@ -1,0 +1,90 @@
+"""From values to the wire, in the issuer's dialect: the one place where errors become answers."""
+
+import msgspec
+
+from tokenbooth.protocol.dialects import Dialect
+from tokenbooth.protocol.errors import (
+    InvalidClient,
+    MethodNotAllowed,
+    OAuthError,
+    RequestTooLarge,
+    TemporarilyUnavailable,
+)
+from tokenbooth.server.exchange import Exchange, Header
+from tokenbooth.server.issuance import Issued
+from tokenbooth.server.issuer_view import IssuerView
+
+JSON = b"application/json"
+NO_STORE: Header = (b"cache-control", b"no-store")
+NO_CACHE: Header = (b"pragma", b"no-cache")
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def send_issued(exchange: Exchange, issued: Issued, dialect: Dialect) -> None:
+    """Answer with the tokens under the dialect's names (RFC 6749 §5.1)."""
+    shape = dialect.answer
+    members: dict[str, object] = {
+        shape.access_token: issued.access_token.reveal(),
+        shape.token_type: shape.token_type_value,
+        shape.expires_in: issued.expires_in,
+        shape.scope: str(issued.scope),
+    }
+    if issued.refresh_token is not None:
+        members[shape.refresh_token] = issued.refresh_token.reveal()
+        if shape.refresh_expires_in:
+            members[shape.refresh_expires_in] = issued.refresh_expires_in
+    await exchange.answer(
+        200, _encode(members), shape.content_type.encode(), _cache_headers(dialect)
+    )
+
+
+async def send_refusal(exchange: Exchange, refusal: OAuthError, issuer: IssuerView) -> None:
+    """Answer with the error as the dialect has it (RFC 6749 §5.2)."""
+    dialect = issuer.dialect
+    shape = dialect.errors.get(refusal.code)
+    status, description = refusal.status, refusal.description
+    if shape is not None:
+        # A dialect's status replaces the standard one, not that of a more precise refusal.
+        if shape.status is not None and refusal.status in (400, 401):
+            status = shape.status
+        if shape.description is not None:
+            description = shape.description
+    members = {"error": refusal.code}
+    if description:
+        members["error_description"] = description
+    await exchange.answer(
+        status,
+        _encode(members),
+        dialect.answer.content_type.encode(),
+        [*_cache_headers(dialect), *_refusal_headers(refusal, status, issuer)],
+    )
+
+
+async def send_json(
+    exchange: Exchange,
+    members: dict[str, object],
+    *,
+    status: int = 200,
+    headers: tuple[Header, ...] = (NO_STORE,),
+) -> None:
+    """Answer with a JSON object that is not to be stored unless `headers` say otherwise."""
+    await exchange.answer(status, _encode(members), JSON, headers)
+
+
+def _cache_headers(dialect: Dialect) -> list[Header]:
+    return [NO_STORE, NO_CACHE] if dialect.answer.pragma else [NO_STORE]
+
+
+def _refusal_headers(refusal: OAuthError, status: int, issuer: IssuerView) -> list[Header]:
+    headers: list[Header] = []
+    if isinstance(refusal, InvalidClient) and status == 401:
+        # RFC 6749 §5.2: the scheme that the client can use.
+        headers.append((b"www-authenticate", f'Basic realm="{issuer.name}"'.encode()))
+    if isinstance(refusal, MethodNotAllowed):
+        headers.append((b"allow", refusal.allow.encode()))
+    if isinstance(refusal, TemporarilyUnavailable):
+        headers.append((b"retry-after", str(refusal.retry_after).encode()))
+    if isinstance(refusal, RequestTooLarge) or refusal.reason == "slow_body":
+        headers.append((b"connection", b"close"))
+    return headers
