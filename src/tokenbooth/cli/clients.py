@@ -1,0 +1,169 @@
+"""tokenbooth clients: register, show, disable and delete machines."""
+
+import click
+
+from tokenbooth.cli.durations import DURATION
+from tokenbooth.cli.lazy import HelpfulGroup
+from tokenbooth.cli.managing import issuer_option, managing
+from tokenbooth.cli.output import Output, as_mapping
+from tokenbooth.management import clients as management
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.records import DEFAULT_ISSUER, TokenFormat
+
+
+@click.group(cls=HelpfulGroup)
+def clients() -> None:
+    """Register and manage clients: the machines that call APIs."""
+
+
+@clients.command()
+@click.option("--id", "client_id", metavar="ID", help="Chosen by you; made up otherwise.")
+@click.option(
+    "--api", "apis", metavar="NAME", multiple=True, help="May call it. The first is the default."
+)
+@click.option("--scope", help="What it may ask for at most.  [default: all scopes of its APIs]")
+@click.option("--name", default="", help="For people.")
+@click.option(
+    "--issuer",
+    metavar="NAME",
+    default=DEFAULT_ISSUER,
+    show_default=True,
+    help="Where it registers.",
+)
+@click.option("--account", metavar="NAME", help="The customer that owns it.")
+@click.option(
+    "--auth-method",
+    "auth_methods",
+    type=click.Choice(management.AUTH_METHODS),
+    multiple=True,
+    help="How it authenticates.  [default: both]",
+)
+@click.option(
+    "--resource-server",
+    "resource_server_for",
+    metavar="API",
+    multiple=True,
+    help="May introspect the tokens meant for that API.",
+)
+@click.option("--token-format", type=click.Choice(["jwt", "opaque"]), help="Unlike the issuer's.")
+@click.option("--token-lifetime", type=DURATION, help="Unlike the issuer's.")
+@click.option(
+    "--refresh-tokens/--no-refresh-tokens", default=None, help="Unlike the issuer's habit."
+)
+@click.option("--label", default="", help="For the first secret.")
+@managing
+async def create(
+    booth: Booth,
+    out: Output,
+    *,
+    client_id: str | None,
+    apis: tuple[str, ...],
+    scope: str | None,
+    name: str,
+    issuer: str,
+    account: str | None,
+    auth_methods: tuple[str, ...],
+    resource_server_for: tuple[str, ...],
+    token_format: TokenFormat | None,
+    token_lifetime: int | None,
+    refresh_tokens: bool | None,
+    label: str,
+) -> None:
+    """Register a client and show its secret, this one time."""
+    created = await management.create_client(
+        booth,
+        apis=apis,
+        scope=scope,
+        client_id=client_id,
+        name=name,
+        issuer=issuer,
+        account=account,
+        resource_server_for=resource_server_for,
+        auth_methods=auth_methods or management.AUTH_METHODS,
+        token_format=token_format,
+        token_lifetime=token_lifetime,
+        refresh_tokens=refresh_tokens,
+        label=label,
+    )
+    client = as_mapping(created.client)
+    out.one(
+        {
+            "client_id": created.client.client_id,
+            "client_secret": created.secret.client_secret.reveal(),
+            "credential_id": created.secret.credential_id,
+            "issuer": created.client.issuer,
+            "issuer_url": created.issuer_url,
+            "token_endpoint": created.token_endpoint,
+            **{
+                field: client[field]
+                for field in ("name", "account", "access", "resource_server_for", "auth_methods")
+            },
+        }
+    )
+    out.talk("Keep the client_secret now: it is shown this once and cannot be had again.")
+
+
+@clients.command("list")
+@click.option("--issuer", metavar="NAME", help="Only this issuer's.")
+@click.option("--account", metavar="NAME", help="Only this account's.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="At most so many."
+)
+@managing
+async def list_(
+    booth: Booth, out: Output, *, issuer: str | None, account: str | None, limit: int
+) -> None:
+    """List clients."""
+    found = await management.list_clients(booth, issuer=issuer, account=account, limit=limit + 1)
+    out.many(
+        found[:limit],
+        ["issuer", "client_id", "name", "account", "enabled", "access", "created_at"],
+        empty="There are no clients. Register one with: tokenbooth clients create",
+    )
+    if len(found) > limit:
+        out.talk(f"There are more than {limit}: narrow the list, or raise --limit.")
+
+
+@clients.command()
+@click.argument("client_id", metavar="ID")
+@issuer_option
+@managing
+async def show(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
+    """Show one client and its credentials."""
+    out.one(await management.show_client(booth, client_id, issuer=issuer))
+
+
+@clients.command()
+@click.argument("client_id", metavar="ID")
+@issuer_option
+@managing
+async def disable(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
+    """Refuse a client from now on; its tokens live on until they expire."""
+    changed = await management.set_enabled(booth, client_id, enabled=False, issuer=issuer)
+    out.talk(f"Disabled {changed.client_id!r}: it gets no more tokens.")
+    if out.as_json:
+        out.one(changed)
+
+
+@clients.command()
+@click.argument("client_id", metavar="ID")
+@issuer_option
+@managing
+async def enable(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
+    """Let a disabled client authenticate again."""
+    changed = await management.set_enabled(booth, client_id, enabled=True, issuer=issuer)
+    out.talk(f"Enabled {changed.client_id!r}.")
+    if out.as_json:
+        out.one(changed)
+
+
+@clients.command()
+@click.argument("client_id", metavar="ID")
+@issuer_option
+@managing
+async def delete(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
+    """Delete a client with all its credentials."""
+    deleted = await management.delete_client(booth, client_id, issuer=issuer)
+    out.talk(f"Deleted {deleted.client_id!r} with its {len(deleted.credentials)} credential(s).")
+    if out.as_json:
+        out.one(deleted)

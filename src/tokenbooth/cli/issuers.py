@@ -1,0 +1,76 @@
+"""tokenbooth issuers: create and show authorization server identities."""
+
+import click
+
+from tokenbooth.cli.durations import DURATION
+from tokenbooth.cli.lazy import HelpfulGroup
+from tokenbooth.cli.managing import managing
+from tokenbooth.cli.output import Output
+from tokenbooth.management import issuers as management
+from tokenbooth.protocol.keys import ALGORITHMS
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.records import TokenFormat
+
+
+@click.group(cls=HelpfulGroup)
+def issuers() -> None:
+    """Create and show issuers: each has its own URL, keys, policy and dialect."""
+
+
+@issuers.command()
+@click.argument("name")
+@click.option("--dialect", default="standard", show_default=True, help="Whose ways it speaks.")
+@click.option("--issuer-url", "url", metavar="URL", help="The URL of a host that it owns.")
+@click.option("--token-format", type=click.Choice(["jwt", "opaque"]), help="Of its tokens.")
+@click.option("--token-lifetime", type=DURATION, help="Like 3600, 60m or 1h.")
+@click.option("--refresh-tokens/--no-refresh-tokens", default=None, help="Hand them out.")
+@click.option("--refresh-lifetime", type=DURATION, help="Like 1800, 30m or 7d.")
+@click.option(
+    "--alg", type=click.Choice(ALGORITHMS), default="ES256", show_default=True, help="To sign with."
+)
+@managing
+async def create(
+    booth: Booth,
+    out: Output,
+    *,
+    name: str,
+    dialect: str,
+    url: str | None,
+    token_format: TokenFormat | None,
+    token_lifetime: int | None,
+    refresh_tokens: bool | None,
+    refresh_lifetime: int | None,
+    alg: str,
+) -> None:
+    """Create an issuer with its keys; what is not given comes from the dialect."""
+    created = await management.create_issuer(
+        booth,
+        name=name,
+        url=url,
+        dialect=dialect,
+        token_format=token_format,
+        token_lifetime=token_lifetime,
+        refresh_tokens=refresh_tokens,
+        refresh_lifetime=refresh_lifetime,
+        alg=alg,
+    )
+    out.one(created)
+
+
+@issuers.command("list")
+@managing
+async def list_(booth: Booth, out: Output) -> None:
+    """List all issuers."""
+    out.many(
+        await management.list_issuers(booth),
+        ["name", "url", "dialect", "token_format", "token_lifetime", "refresh_tokens", "alg"],
+        empty="There are no issuers.",
+    )
+
+
+@issuers.command()
+@click.argument("name")
+@managing
+async def show(booth: Booth, out: Output, *, name: str) -> None:
+    """Show one issuer."""
+    out.one(await management.show_issuer(booth, name))

@@ -1,0 +1,120 @@
+"""The program `tokenbooth`: its commands, and what it ends with."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NoReturn
+
+import click
+import msgspec
+
+from tokenbooth import __version__
+from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.cli.lazy import LazyCommand, LazyGroup
+
+EXIT_CODES = "\n".join(
+    ["\b", "Exit codes:", "    0  done"]
+    + [f"  {outcome.exit_code:>3}  {outcome.meaning}" for outcome in Outcome]
+)
+
+
+class Program(LazyGroup):
+    """All commands."""
+
+    lazy_commands: ClassVar[Mapping[str, LazyCommand]] = {
+        name: LazyCommand(module=f"tokenbooth.cli.{name}", name=name, help=text)
+        for name, text in (
+            ("serve", "Run the token service."),
+            ("issuers", "Create and show issuers."),
+            ("apis", "Create and change APIs."),
+            ("clients", "Register and manage clients."),
+            ("credentials", "Add, rotate and remove the secrets of a client."),
+            ("keys", "Show the keys of issuers."),
+            ("accounts", "Create and list the customers that own clients."),
+            ("token", "Get and inspect access tokens."),
+        )
+    }
+
+
+@click.command(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(__version__, prog_name="tokenbooth", message="%(prog)s %(version)s")
+@click.pass_context
+def program(context: click.Context) -> None:
+    """OAuth 2.0 client credentials, end to end.
+
+    Data goes to stdout, talk to stderr. Every command takes --json. Secrets are never given as
+    arguments.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process with its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that knows fewer characters still gets an answer.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(given))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; nothing is raised."""
+    as_json = "--json" in arguments
+    try:
+        ended_with = program.main(
+            args=list(arguments), prog_name="tokenbooth", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except Failure as failure:
+        return report(failure.outcome, failure.format_message(), as_json=as_json)
+    except click.ClickException as error:
+        return report(Outcome.USAGE, _usage_text(error), as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        return report(Outcome.INTERRUPTED, "Interrupted.", as_json=as_json)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as `head` does.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Outcome.FAILED.exit_code
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return report(Outcome.FAILED, f"{error.strerror or error}{where}.", as_json=as_json)
+    except ImportError as error:
+        return report(Outcome.FAILED, _missing_extra(error), as_json=as_json)
+    return ended_with if isinstance(ended_with, int) else 0
+
+
+def report(outcome: Outcome, message: str, *, as_json: bool) -> int:
+    """Say on stderr what went wrong, and return the exit code."""
+    if as_json:
+        text = msgspec.json.encode({"error": outcome.word, "message": message}).decode()
+    else:
+        text = f"tokenbooth: {message}"
+    # The reader of stderr may be gone as well; the exit code still tells.
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
+    return outcome.exit_code
+
+
+def _usage_text(error: click.ClickException) -> str:
+    text = error.format_message()
+    context = getattr(error, "ctx", None)
+    if isinstance(context, click.Context):
+        text += f" See: {context.command_path} --help"
+    return text
+
+
+def _missing_extra(error: ImportError) -> str:
+    return (
+        f"This command needs more than is installed ({error.name or error}). "
+        "Install it with: pip install 'tokenbooth[server]'"
+    )

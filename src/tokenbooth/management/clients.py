@@ -1,0 +1,225 @@
+"""Register, show, disable and delete clients."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tokenbooth.management.accounts import find_account
+from tokenbooth.management.addresses import issuer_url, token_endpoint
+from tokenbooth.management.apis import choose_scopes, find_api, read_scope
+from tokenbooth.management.credentials import (
+    CredentialView,
+    NewSecret,
+    make_secret,
+    view_credential,
+)
+from tokenbooth.management.errors import BadInput, Conflict, no_such
+from tokenbooth.management.issuers import LONGEST_TOKEN, find_issuer
+from tokenbooth.management.lookup import find_client
+from tokenbooth.management.moments import moment
+from tokenbooth.management.names import check_client_id, check_text
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.records import (
+    DEFAULT_ISSUER,
+    ApiAccess,
+    Client,
+    RegisteredClient,
+    TokenFormat,
+)
+
+AUTH_METHODS = ("client_secret_basic", "client_secret_post")
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+_ID_LENGTH = 16
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessView:
+    """What a client may have of one API."""
+
+    api: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientView:
+    """A client as people see it."""
+
+    client_id: str
+    issuer: str
+    name: str
+    account: str | None
+    enabled: bool
+    auth_methods: tuple[str, ...]
+    access: tuple[AccessView, ...]
+    resource_server_for: tuple[str, ...]
+    token_format: TokenFormat | None
+    token_lifetime: int | None
+    refresh_tokens: bool | None
+    created_at: datetime
+    updated_at: datetime
+    credentials: tuple[CredentialView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewClient:
+    """A client that was just registered, with its first secret."""
+
+    client: ClientView
+    secret: NewSecret
+    issuer_url: str
+    token_endpoint: str
+
+
+def view_client(booth: Booth, registered: RegisteredClient) -> ClientView:
+    """Return what people see of a client."""
+    client = registered.client
+    return ClientView(
+        client_id=client.client_id,
+        issuer=client.issuer,
+        name=client.name,
+        account=client.account,
+        enabled=client.enabled,
+        auth_methods=client.auth_methods,
+        access=tuple(AccessView(api=each.api, scopes=each.scopes) for each in client.access),
+        resource_server_for=client.resource_server_for,
+        token_format=client.token_format,
+        token_lifetime=client.token_lifetime,
+        refresh_tokens=client.refresh_tokens,
+        created_at=moment(client.created_at),
+        updated_at=moment(client.updated_at),
+        credentials=tuple(view_credential(booth, each) for each in registered.credentials),
+    )
+
+
+async def create_client(
+    booth: Booth,
+    *,
+    apis: Sequence[str] = (),
+    scope: str | None = None,
+    client_id: str | None = None,
+    name: str = "",
+    issuer: str = DEFAULT_ISSUER,
+    account: str | None = None,
+    resource_server_for: Sequence[str] = (),
+    auth_methods: Sequence[str] = AUTH_METHODS,
+    token_format: TokenFormat | None = None,
+    token_lifetime: int | None = None,
+    refresh_tokens: bool | None = None,
+    label: str = "",
+) -> NewClient:
+    """Register a client with its first secret.
+
+    The first of `apis` is its default. `scope` None gives it all scopes of its APIs.
+    """
+    owner = await find_issuer(booth, issuer)
+    check_text("name", name)
+    _check_auth_methods(auth_methods)
+    if token_lifetime is not None and not 1 <= token_lifetime <= LONGEST_TOKEN:
+        raise BadInput(f"A token lives from 1 second to {LONGEST_TOKEN // 86_400} days.")
+    if not apis and not resource_server_for:
+        known = [api.name for api in await booth.store.list_apis(issuer)]
+        have = f"It has: {', '.join(known)}." if known else "It has none yet: create one first."
+        raise BadInput(f"Name at least one API of the issuer {issuer!r}. {have}")
+    granted = [await find_api(booth, api, issuer=issuer) for api in dict.fromkeys(apis)]
+    served = [
+        (await find_api(booth, api, issuer=issuer)).name
+        for api in dict.fromkeys(resource_server_for)
+    ]
+    chosen = choose_scopes(granted, None if scope is None else read_scope(scope))
+    if account is not None:
+        await find_account(booth, account)
+    now = booth.clock.now()
+    client = Client(
+        issuer=issuer,
+        client_id=await _free_id(booth, issuer, client_id),
+        name=name,
+        account=account,
+        auth_methods=tuple(dict.fromkeys(auth_methods)),
+        access=tuple(
+            ApiAccess(api=api.name, scopes=names)
+            for api, names in zip(granted, chosen, strict=True)
+        ),
+        resource_server_for=tuple(served),
+        token_format=token_format,
+        token_lifetime=token_lifetime,
+        refresh_tokens=refresh_tokens,
+        created_at=now,
+        updated_at=now,
+    )
+    credential, secret = make_secret(booth, owner, client.client_id, label=label)
+    await booth.store.add_client(client, [credential])
+    registered = RegisteredClient(client=client, credentials=(credential,))
+    return NewClient(
+        client=view_client(booth, registered),
+        secret=secret,
+        issuer_url=issuer_url(booth, owner),
+        token_endpoint=token_endpoint(booth, owner),
+    )
+
+
+async def list_clients(
+    booth: Booth, *, issuer: str | None = None, account: str | None = None, limit: int
+) -> tuple[ClientView, ...]:
+    """Return up to `limit` clients by issuer and id."""
+    if issuer is not None:
+        await find_issuer(booth, issuer)
+    if account is not None:
+        await find_account(booth, account)
+    found: list[ClientView] = []
+    after: tuple[str, str] | None = None
+    while len(found) < limit:
+        wanted = min(_PAGE, limit - len(found))
+        page = await booth.store.list_clients(
+            issuer=issuer, account=account, after=after, limit=wanted
+        )
+        found += [view_client(booth, each) for each in page]
+        if len(page) < wanted:
+            break
+        after = (page[-1].client.issuer, page[-1].client.client_id)
+    return tuple(found)
+
+
+async def show_client(booth: Booth, client_id: str, *, issuer: str | None = None) -> ClientView:
+    """Return one client; raises Missing or Ambiguous."""
+    return view_client(booth, await find_client(booth, client_id, issuer=issuer))
+
+
+async def set_enabled(
+    booth: Booth, client_id: str, *, enabled: bool, issuer: str | None = None
+) -> ClientView:
+    """Let the client authenticate, or refuse it from now on."""
+    registered = await find_client(booth, client_id, issuer=issuer)
+    changed = registered.client
+    if changed.enabled != enabled:
+        changed = replace(changed, enabled=enabled, updated_at=booth.clock.now())
+        await booth.store.replace_client(changed)
+    return view_client(booth, replace(registered, client=changed))
+
+
+async def delete_client(booth: Booth, client_id: str, *, issuer: str | None = None) -> ClientView:
+    """Delete the client with all its credentials."""
+    registered = await find_client(booth, client_id, issuer=issuer)
+    await booth.store.delete_client(registered.client.issuer, registered.client.client_id)
+    return view_client(booth, registered)
+
+
+async def _free_id(booth: Booth, issuer: str, wanted: str | None) -> str:
+    if wanted is None:
+        return "tb_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+    check_client_id(wanted)
+    if any(account.name == wanted for account in await booth.store.list_accounts()):
+        # Both appear as a token's subject: one must never pass for the other.
+        raise Conflict(f"An account has the name {wanted!r}; give the client another id.")
+    if await booth.store.get_client(issuer, wanted) is not None:
+        raise Conflict(f"The issuer {issuer!r} has a client {wanted!r} already.")
+    return wanted
+
+
+def _check_auth_methods(methods: Sequence[str]) -> None:
+    if not methods:
+        raise BadInput(f"Name at least one way to authenticate: {', '.join(AUTH_METHODS)}.")
+    for method in methods:
+        if method not in AUTH_METHODS:
+            raise BadInput(no_such("authentication method", method, AUTH_METHODS))

@@ -1,0 +1,125 @@
+"""Make and show issuers: each one authorization server identity (RFC 8414)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tokenbooth.management.addresses import issuer_url, token_endpoint
+from tokenbooth.management.errors import BadInput, Conflict, Missing, no_such
+from tokenbooth.management.moments import moment
+from tokenbooth.management.names import check_issuer_name
+from tokenbooth.protocol.dialects import STANDARD
+from tokenbooth.protocol.keys import ALGORITHMS
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.keyring import new_issuer_keys
+from tokenbooth.server.records import Issuer, TokenFormat
+from tokenbooth.server.secrets import new_issuer_tag
+from tokenbooth.server.settings import issuer_url_mistakes
+
+LONGEST_TOKEN = 31 * 86_400
+LONGEST_REFRESH = 400 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerView:
+    """An issuer as people see it."""
+
+    name: str
+    url: str
+    token_endpoint: str
+    dialect: str
+    token_format: TokenFormat
+    token_lifetime: int
+    refresh_tokens: bool
+    refresh_lifetime: int
+    alg: str
+    created_at: datetime
+
+
+def view_issuer(booth: Booth, issuer: Issuer) -> IssuerView:
+    """Return what people see of `issuer`."""
+    return IssuerView(
+        name=issuer.name,
+        url=issuer_url(booth, issuer),
+        token_endpoint=token_endpoint(booth, issuer),
+        dialect=issuer.dialect,
+        token_format=issuer.token_format,
+        token_lifetime=issuer.token_lifetime,
+        refresh_tokens=issuer.refresh_tokens,
+        refresh_lifetime=issuer.refresh_lifetime,
+        alg=issuer.alg,
+        created_at=moment(issuer.created_at),
+    )
+
+
+async def find_issuer(booth: Booth, name: str) -> Issuer:
+    """Return the issuer of that name; raises Missing."""
+    issuers = await booth.store.list_issuers()
+    for issuer in issuers:
+        if issuer.name == name:
+            return issuer
+    raise Missing(no_such("issuer", name, [issuer.name for issuer in issuers]))
+
+
+async def create_issuer(
+    booth: Booth,
+    *,
+    name: str,
+    url: str | None = None,
+    dialect: str = STANDARD,
+    token_format: TokenFormat | None = None,
+    token_lifetime: int | None = None,
+    refresh_tokens: bool | None = None,
+    refresh_lifetime: int | None = None,
+    alg: str = "ES256",
+) -> IssuerView:
+    """Make an issuer with its keys; what is None comes from the dialect."""
+    check_issuer_name(
+        name, dialect_paths=tuple(known.token_path for known in booth.dialects.values())
+    )
+    if dialect not in booth.dialects:
+        raise BadInput(no_such("dialect", dialect, sorted(booth.dialects)))
+    if alg not in ALGORITHMS:
+        raise BadInput(f"The algorithm is one of {', '.join(ALGORITHMS)}.")
+    if url is not None and (mistakes := issuer_url_mistakes(url)):
+        raise BadInput(f"The issuer URL cannot be used: {'; '.join(mistakes)}.")
+    defaults = booth.dialects[dialect].issuer
+    now = booth.clock.now()
+    issuer = Issuer(
+        name=name,
+        tag=new_issuer_tag(),
+        url=url,
+        dialect=dialect,
+        token_format=token_format or ("opaque" if defaults.token_format == "opaque" else "jwt"),
+        token_lifetime=defaults.token_lifetime if token_lifetime is None else token_lifetime,
+        refresh_tokens=defaults.refresh_tokens if refresh_tokens is None else refresh_tokens,
+        refresh_lifetime=(
+            defaults.refresh_lifetime if refresh_lifetime is None else refresh_lifetime
+        ),
+        alg=alg,
+        created_at=now,
+    )
+    _check_lifetime("token", issuer.token_lifetime, LONGEST_TOKEN)
+    _check_lifetime("refresh token", issuer.refresh_lifetime, LONGEST_REFRESH)
+    for other in await booth.store.list_issuers():
+        if other.name == name:
+            raise Conflict(f"There is an issuer {name!r} already.")
+        # Two issuers of one name in the tokens could speak for each other.
+        if issuer_url(booth, other) == issuer_url(booth, issuer):
+            raise Conflict(f"The URL {url} belongs to the issuer {other.name!r} already.")
+    await booth.store.add_issuer(issuer, new_issuer_keys(issuer, booth.vault, now))
+    return view_issuer(booth, issuer)
+
+
+async def list_issuers(booth: Booth) -> tuple[IssuerView, ...]:
+    """Return all issuers by name."""
+    return tuple(view_issuer(booth, issuer) for issuer in await booth.store.list_issuers())
+
+
+async def show_issuer(booth: Booth, name: str) -> IssuerView:
+    """Return one issuer; raises Missing."""
+    return view_issuer(booth, await find_issuer(booth, name))
+
+
+def _check_lifetime(what: str, seconds: int, longest: int) -> None:
+    if not 1 <= seconds <= longest:
+        raise BadInput(f"A {what} lives from 1 second to {longest // 86_400} days.")
