@@ -1,0 +1,152 @@
+"""`tokenbooth serve`: run the token service."""
+
+import asyncio
+import os
+import socket
+import sys
+
+import click
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from tokenbooth.cli.demo import lines_to_paste, prepare_demo
+from tokenbooth.cli.demo_api import PREFIX, demo_apis, hand_to_workers
+from tokenbooth.protocol.dialects import DialectRefused
+from tokenbooth.server.app import Mounts, TokenService, create_app
+from tokenbooth.server.bootstrap import Booth, open_booth
+from tokenbooth.server.settings import Settings, SettingsRefused
+from tokenbooth.server.stores.contract import StoreError
+from tokenbooth.server.vault import VaultError
+
+DRAIN_SECONDS = 15  # how long requests under way may take once the service is told to stop
+BACKLOG = 2048
+USAGE, FAILED = 2, 1
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 8080]")
+@click.option("--workers", type=int, help="Number of worker processes.  [default: 1]")
+@click.option("--database", help="Database URL.  [default: sqlite:///tokenbooth.db]")
+@click.option("--issuer-url", help="Public URL of the default issuer, as clients see it.")
+@click.option(
+    "--demo", is_flag=True, default=None, help="Add an issuer, client and API per dialect."
+)
+@click.option("--dialects", help="Folder of further dialect files (*.toml).")
+@click.option("--tls-cert", help="Certificate chain, PEM.")
+@click.option("--tls-key", help="Private key of the certificate, PEM.")
+@click.option("--trusted-proxy", help="Networks (CIDR) whose X-Forwarded-For is believed.")
+@click.option("--log-format", type=click.Choice(["console", "json"]))
+@click.option("--json", "as_json", is_flag=True, help="Say where the service listens as JSON.")
+def serve(*, as_json: bool, **options: object) -> None:
+    """Run the token service until it is told to stop (SIGTERM or Ctrl-C).
+
+    Every option can also be given as TOKENBOOTH_<NAME>.
+    """
+    try:
+        settings = Settings.load(os.environ, **options)
+    except SettingsRefused as refused:
+        raise click.UsageError(str(refused)) from refused
+    listening = _listen(settings)
+    base_url = settings.issuer_url or _own_url(settings, listening)
+    try:
+        lines = asyncio.run(_prepare(settings, base_url))
+    except (StoreError, VaultError, SettingsRefused, DialectRefused, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
+    _announce(base_url, lines, as_json=as_json)
+    _run(settings, base_url, listening)
+
+
+def make_app() -> TokenService:
+    """Return the application of one worker process, from the environment its parent left."""
+    settings = Settings.load(os.environ)
+
+    async def make_mounts(_booth: Booth) -> Mounts:
+        return {PREFIX: demo_apis(app)} if settings.demo else {}
+
+    app = create_app(settings, base_url=str(settings.issuer_url), make_mounts=make_mounts)
+    return app
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port first, so that whatever is printed afterwards is true."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        click.echo(
+            f"Error: cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+            "Choose another with --port.",
+            err=True,
+        )
+        sys.exit(FAILED)
+    listening.listen(BACKLOG)
+    listening.set_inheritable(True)
+    return listening
+
+
+def _own_url(settings: Settings, listening: socket.socket) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{host}:{listening.getsockname()[1]}"
+
+
+async def _prepare(settings: Settings, base_url: str) -> list[str]:
+    """Make and migrate the database before any worker needs it; return the demo's lines."""
+    booth = await open_booth(settings)
+    try:
+        if not settings.demo:
+            return []
+        issuers = await prepare_demo(booth, base_url)
+    finally:
+        await booth.close()
+    hand_to_workers(issuers)
+    return [lines_to_paste(issuer, base_url) for issuer in issuers]
+
+
+def _announce(base_url: str, lines: list[str], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(f'{{"issuer": "{base_url}", "token_endpoint": "{base_url}/oauth2/token"}}')
+        return
+    click.echo(f"Tokenbooth serves the issuer {base_url}", err=True)
+    if lines:
+        click.echo("Paste these lines into another shell:\n", err=True)
+        click.echo("\n\n".join(lines))
+        click.echo("", err=True)
+
+
+def _run(settings: Settings, base_url: str, listening: socket.socket) -> None:
+    resolved = {**settings.to_environment(), "TOKENBOOTH_ISSUER_URL": base_url}
+    os.environ.update(resolved)
+    config = _uvicorn_config(settings)
+    if settings.workers > 1:
+        Multiprocess(config, sockets=[listening]).run()
+        return
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])
+    if not server.started:
+        sys.exit(FAILED)
+
+
+def _uvicorn_config(settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        "tokenbooth.cli.serve:make_app",
+        factory=True,
+        workers=settings.workers,
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,  # the trusted-proxy setting decides, nothing else
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )
