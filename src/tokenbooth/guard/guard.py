@@ -82,6 +82,11 @@ class Guard:
             raise ValueError("audience must name this API as its tokens do, without spaces around")
         if not 0 <= leeway <= MAX_LEEWAY:
             raise ValueError(f"leeway must be 0 to {MAX_LEEWAY:.0f} seconds")
+        if cache_seconds < 0 or cache_size < 1:
+            raise ValueError("cache_seconds must be at least 0 and cache_size at least 1")
+        allowed = frozenset(algorithms)
+        if not allowed or not allowed <= set(ASYMMETRIC):
+            raise ValueError(f"algorithms must be some of {', '.join(ASYMMETRIC)}")
         self._authorization = own_authorization(client_id, secret)
         if introspect_jwts and self._authorization is None:
             raise ValueError("introspect_jwts needs client_id and secret")
@@ -102,7 +107,7 @@ class Guard:
             keys=self._keys,
             clock=clock,
             leeway=leeway,
-            algorithms=algorithms,
+            algorithms=allowed,
             cache_size=cache_size,
         )
         self._introspection = Introspection(

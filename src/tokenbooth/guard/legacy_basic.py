@@ -34,6 +34,8 @@ from tokenbooth.remote.flight import SingleFlight
 ACCEPTED_FOR = 60.0  # seconds at most, so that a removed secret stops working soon
 REFUSED_FOR = 5.0
 
+_NOT_FOR_THIS_API = ("access_denied", "invalid_scope", "invalid_target", "unauthorized_client")
+
 # Finds the caller behind a token; the Authorization may be used to ask the issuer about it.
 TokenCheck = Callable[[str, Authorization], Steps[Caller]]
 
@@ -142,17 +144,15 @@ class LegacyBasic:
                 status=response.status, body=response.body, dialect=self._dialect
             )
         except ProtocolError as error:
-            if response.status == 401:
-                raise _bad_credentials("refused") from error
-            raise GuardUnavailable(
-                "The credentials cannot be checked now; try again later.",
-                reason="token_answer_unreadable",
-            ) from error
+            raise _no_answer("token_answer_unreadable") from error
         if not isinstance(answer, TokenRefusal):
             return answer.access_token
         if answer.code == "invalid_client" or answer.status == 401:
-            raise _bad_credentials("refused")
-        raise _not_for_this_api(f"refused_{answer.code}")
+            raise CredentialsRefused("The client ID or secret is not good.", reason="refused")
+        if answer.code in _NOT_FOR_THIS_API:
+            raise _not_for_this_api(f"refused_{answer.code}")
+        # Anything else says nothing about the credentials: it is our own trouble.
+        raise _no_answer(f"token_endpoint_answers_{answer.status}")
 
 
 def _read(authorization: str) -> _Presented:
@@ -165,9 +165,11 @@ def _read(authorization: str) -> _Presented:
     return _Presented(client_id=client_id, secret=secret, authorization=Secret(authorization))
 
 
-def _bad_credentials(reason: str) -> CredentialsRefused:
-    return CredentialsRefused("The client ID or secret is not good.", reason=reason)
-
-
 def _not_for_this_api(reason: str) -> NotForThisApi:
     return NotForThisApi("This client may not use this API.", reason=reason)
+
+
+def _no_answer(reason: str) -> GuardUnavailable:
+    return GuardUnavailable(
+        "The credentials cannot be checked now; try again later.", reason=reason
+    )

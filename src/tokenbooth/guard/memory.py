@@ -21,7 +21,7 @@ class Memory(Generic[V]):
     __slots__ = ("_size", "_values", "get")
 
     def __init__(self, size: int) -> None:
-        self._size = max(1, size)
+        self._size = size
         self._values: dict[bytes, V] = {}
         self.get = self._values.get
 

@@ -1,6 +1,5 @@
 """JWT access tokens, checked here with the issuer's published keys (RFC 9068 §4)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tokenbooth.clock import Clock
@@ -42,7 +41,7 @@ class JwtVerifier:
         keys: RemoteKeySet,
         clock: Clock,
         leeway: float,
-        algorithms: Iterable[str],
+        algorithms: frozenset[str],
         cache_size: int,
     ) -> None:
         self._issuer = issuer
@@ -50,7 +49,7 @@ class JwtVerifier:
         self._keys = keys
         self._clock = clock
         self._leeway = leeway
-        self._algorithms = frozenset(algorithms)
+        self._algorithms = algorithms
         self._seen: Memory[_Seen] = Memory(cache_size)
 
     def verify(self, unverified_token: str) -> Steps[Caller]:
