@@ -69,7 +69,7 @@ async def test_refuses_to_give_an_issuer_the_tag_of_another(store):
     await store.add_issuer(issuer("one"))
     await store.add_issuer(issuer("two"))
 
-    with pytest.raises(AlreadyExists, match="'one'.*tag"):
+    with pytest.raises(AlreadyExists, match=r"'one'.*tag"):
         await store.replace_issuer(issuer("two", tag="tagone"))
 
 

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import json
+from msgspec import MsgspecError, json
 
 from tokenbooth.server.records import (
     Account,
@@ -19,6 +19,7 @@ from tokenbooth.server.records import (
     RegisteredClient,
     StoredKey,
 )
+from tokenbooth.server.stores.contract import StoreUnavailable
 
 # A driver's row: the columns in the order of the table.
 Row = Sequence[Any]
@@ -26,12 +27,21 @@ Row = Sequence[Any]
 ACCESS = "access"
 RESOURCE_SERVER = "resource_server"
 
+T = TypeVar("T")
+
 _names = json.Decoder(tuple[str, ...])
 _scopes = json.Decoder(tuple[ApiScope, ...])
 
 
 def _json(value: object) -> str:
     return json.encode(value).decode()
+
+
+def _read(decoder: json.Decoder[T], text: str) -> T:
+    try:
+        return decoder.decode(text)
+    except MsgspecError as error:
+        raise StoreUnavailable("The database holds a damaged row.") from error
 
 
 def _plain(record: Account | Credential | Issuer | StoredKey, *without: str) -> dict[str, object]:
@@ -81,7 +91,7 @@ def api_of(row: Row) -> Api:
         issuer=row[0],
         name=row[1],
         audience=row[2],
-        scopes=_scopes.decode(row[3]),
+        scopes=_read(_scopes, row[3]),
         self_service=bool(row[4]),
         created_at=row[5],
     )
@@ -167,7 +177,7 @@ def registered_clients(
     serves: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for issuer, client_id, role, api, _position, scopes in api_rows:
         if role == ACCESS:
-            access[issuer, client_id].append(ApiAccess(api=api, scopes=_names.decode(scopes)))
+            access[issuer, client_id].append(ApiAccess(api=api, scopes=_read(_names, scopes)))
         else:
             serves[issuer, client_id].append(api)
     credentials: defaultdict[tuple[str, str], list[Credential]] = defaultdict(list)
@@ -195,8 +205,8 @@ def _client(
         name=row[2],
         account=row[3],
         enabled=bool(row[4]),
-        auth_methods=_names.decode(row[5]),
-        grant_types=_names.decode(row[6]),
+        auth_methods=_read(_names, row[5]),
+        grant_types=_read(_names, row[6]),
         access=access,
         resource_server_for=resource_server_for,
         token_format=row[7],

@@ -41,7 +41,9 @@ class SqliteEngine:
         self._texts: dict[int, tuple[object, str, Sequence[str]]] = {}
         self._seen_revision: tuple[int, int] = (-1, -1)  # data version, revision
         self._writer: Connection | None = None  # only touched in the writing thread
-        self._write_engine = sqlite.sql_engine(path, begin="BEGIN IMMEDIATE")
+        self._write_engine = sqlite.sql_engine(
+            path, begin="BEGIN IMMEDIATE", wait=sqlite.WRITE_WAIT
+        )
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="tokenbooth-store")
 
     @classmethod
@@ -65,6 +67,7 @@ class SqliteEngine:
     async def revision(self) -> int:
         """Return the feed's revision; asks the table only after another connection's commit."""
         with self._reading, sqlite.as_store_errors(self._path, self._drop_reader):
+            self._refuse_another_file()
             cursor = self._open_cursor()
             # Read before the revision: a commit between the two then shows next time.
             version = cursor.execute("PRAGMA data_version").fetchone()[0]
@@ -103,11 +106,7 @@ class SqliteEngine:
                 self._writer = self._write_engine.connect()
             with self._writer.begin():
                 result = query(self._writer)
-                # Without this, writes to a file that was removed would be acknowledged, and lost.
-                if _identity(self._path) != self._identity:
-                    raise StoreUnavailable(
-                        f"The database {self._path} was removed or replaced; start again."
-                    )
+                self._refuse_another_file()
             return result
 
     def _open_cursor(self) -> sqlite.Cursor:
@@ -136,6 +135,13 @@ class SqliteEngine:
         if os.getpid() != self._process:
             raise StoreUnavailable(
                 "The store was opened before a fork; each process opens its own."
+            )
+
+    def _refuse_another_file(self) -> None:
+        # Writes to a file that was removed would be acknowledged, and lost.
+        if _identity(self._path) != self._identity:
+            raise StoreUnavailable(
+                f"The database {self._path} was removed or replaced; start again."
             )
 
     def _drop_reader(self) -> None:

@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from msgspec import MsgspecError
 from sqlalchemy import NullPool, create_engine, event
 from sqlalchemy.engine import Engine as SqlEngine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -78,7 +77,13 @@ def connect(
     path: Path, *, wait: float, foreign_keys: bool = True, query_only: bool = False
 ) -> DriverConnection:
     """Open a connection in autocommit mode, for any thread."""
-    connection = driver.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    connection = driver.connect(
+        f"{path.as_uri()}?mode=rw",  # never makes a file where the database was removed
+        uri=True,
+        timeout=wait,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut
     connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
     connection.execute(f"PRAGMA query_only = {int(query_only)}")
@@ -86,7 +91,7 @@ def connect(
     return connection
 
 
-def sql_engine(path: Path, *, begin: str, wait: float = WRITE_WAIT, **options: bool) -> SqlEngine:
+def sql_engine(path: Path, *, begin: str, wait: float, **options: bool) -> SqlEngine:
     """Return an engine whose transactions start with `begin`, on connections of their own."""
     engine = create_engine(
         "sqlite://",
@@ -129,7 +134,7 @@ def _use_wal(connection: DriverConnection) -> None:
 
 @contextmanager
 def as_store_errors(path: Path, on_failure: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Raise what the driver, SQLAlchemy and stored JSON raise as StoreError.
+    """Raise what the driver and SQLAlchemy raise as StoreError.
 
     `on_failure` is called when the connection's state is in doubt.
     """
@@ -143,8 +148,6 @@ def as_store_errors(path: Path, on_failure: Callable[[], None] = lambda: None) -
         raise StoreUnavailable(f"The database {path} {_meaning(cause)}.") from error
     except (OverflowError, UnicodeEncodeError) as error:
         raise StoreError("A value is not one that a database can hold.") from error
-    except MsgspecError as error:
-        raise StoreUnavailable(f"The database {path} holds a damaged row.") from error
 
 
 def _meaning(error: BaseException | None) -> str:

@@ -1,0 +1,252 @@
+"""What only an embedded database can get wrong: its file, its locks and its version."""
+
+import os
+import subprocess
+import sys
+
+import pysqlite3.dbapi2 as driver
+import pytest
+
+from tests.store_contract.samples import api, client, issuer, revocation
+from tokenbooth.server.stores import sqlite_driver
+from tokenbooth.server.stores.contract import AlreadyExists, StoreError, StoreUnavailable
+from tokenbooth.server.stores.sql import open_store
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "booth.db"
+
+
+@pytest.fixture
+async def store(file):
+    store = await open_store(f"sqlite:///{file}")
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "booth.db",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///a\0b",
+        "mysql://localhost/booth",
+    ],
+)
+async def test_refuses_a_url_that_names_no_file(url):
+    with pytest.raises(StoreUnavailable, match=r"sqlite:///file\.db"):
+        await open_store(url)
+
+
+async def test_the_file_is_for_its_owner_alone(file):
+    before = os.umask(0)
+    try:
+        store = await open_store(f"sqlite:///{file}")
+        await store.add_issuer(issuer())
+        modes = {each.name: each.stat().st_mode & 0o777 for each in file.parent.iterdir()}
+        await store.close()
+    finally:
+        os.umask(before)
+
+    assert modes == {"booth.db": 0o600, "booth.db-wal": 0o600, "booth.db-shm": 0o600}
+
+
+async def test_a_relative_path_stays_the_same_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = await open_store("sqlite:///here.db")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    await store.add_issuer(issuer())
+    await store.close()
+
+    assert (tmp_path / "here.db").exists()
+
+
+async def test_refuses_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(StoreUnavailable, match="No such file or directory"):
+        await open_store(f"sqlite:///{tmp_path}/nowhere/booth.db")
+
+
+async def test_refuses_a_file_that_is_no_database(file):
+    file.write_text("Dear diary, " * 1000)
+
+    with pytest.raises(StoreUnavailable, match="is not an SQLite database"):
+        await open_store(f"sqlite:///{file}")
+
+
+async def test_refuses_the_database_of_another_program(file):
+    with driver.connect(file) as connection:
+        connection.execute("CREATE TABLE diary (page)")
+    connection.close()
+
+    with pytest.raises(StoreUnavailable, match="belongs to another program"):
+        await open_store(f"sqlite:///{file}")
+
+
+async def test_refuses_the_database_of_a_newer_version(store, file):
+    await store.close()
+    with driver.connect(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    with pytest.raises(StoreUnavailable, match="newer version"):
+        await open_store(f"sqlite:///{file}")
+
+
+async def test_does_not_migrate_unless_told_to(file):
+    driver.connect(file).close()
+    file.touch()
+
+    with pytest.raises(StoreUnavailable, match="not up to date"):
+        await open_store(f"sqlite:///{file}", create=False)
+
+
+async def test_a_database_that_another_process_locks_is_unavailable(store, file, monkeypatch):
+    await store.add_issuer(issuer())
+    await store.close()
+    monkeypatch.setattr(sqlite_driver, "WRITE_WAIT", 0.05)
+    quick = await open_store(f"sqlite:///{file}")
+    locker = driver.connect(file, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(StoreUnavailable, match="locked by another process"):
+        await quick.add_api(api())
+    assert await quick.list_issuers() == (issuer(),)
+
+    locker.execute("ROLLBACK")
+    locker.close()
+    await quick.add_api(api())
+    await quick.close()
+
+
+async def test_a_full_disk_is_unavailable_and_changes_nothing(store):
+    await store.add_issuer(issuer())
+
+    def fill(connection):
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+    await store._engine.write(fill)
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        await store.revoke([revocation(f"jti:{number}") for number in range(5000)])
+
+    assert await store.find_revoked("default", ["jti:0"]) == frozenset()
+    await store.revoke([revocation()])
+
+
+async def test_a_database_that_was_removed_takes_no_more_writes(store, file):
+    await store.add_issuer(issuer())
+    file.unlink()
+
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        await store.add_api(api())
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        await store.check()
+
+
+async def test_a_damaged_page_is_unavailable(store, file):
+    await store.add_issuer(issuer())
+    for number in range(50):
+        await store.add_client(client(f"c{number}", access=()))
+    await store.close()
+    with file.open("r+b") as damaged:
+        damaged.seek(4096)
+        damaged.write(b"\xa5" * (file.stat().st_size - 4096))
+
+    with pytest.raises(StoreUnavailable, match="is damaged"):
+        await open_store(f"sqlite:///{file}")
+
+
+async def test_a_damaged_row_is_unavailable(store, file):
+    await store.add_issuer(issuer())
+    await store.add_client(client(access=()))
+    with driver.connect(file) as connection:
+        connection.execute("UPDATE clients SET auth_methods = '['")
+    connection.close()
+
+    with pytest.raises(StoreUnavailable, match="damaged row"):
+        await store.get_client("default", "ada")
+    with pytest.raises(StoreUnavailable, match="damaged row"):
+        await store.list_clients()
+
+
+async def test_a_row_that_a_race_put_there_first_already_exists(store):
+    def insert_twice(connection):
+        for _ in range(2):
+            connection.exec_driver_sql("INSERT INTO accounts VALUES ('acme', '', 0)")
+
+    with pytest.raises(AlreadyExists):
+        await store._engine.write(insert_twice)
+
+    assert await store.list_accounts() == ()
+
+
+@pytest.mark.parametrize("name", ["\ud800", 2**64])
+async def test_refuses_a_value_that_no_database_holds(store, name):
+    with pytest.raises(StoreError):
+        await store.add_issuer(issuer(tag=name))
+    with pytest.raises(StoreError):
+        await store.find_revoked("default", [name])
+
+
+async def test_errors_tell_no_stored_value(store):
+    def break_a_rule(connection):
+        connection.exec_driver_sql("INSERT INTO claims VALUES (?, NULL, NULL)", ("s3cret",))
+
+    with pytest.raises(StoreError) as caught:
+        await store._engine.write(break_a_rule)
+
+    causes = [caught.value, caught.value.__cause__]
+    assert all("s3cret" not in f"{cause!s}{cause!r}" for cause in causes)
+
+
+async def test_refuses_to_work_on_a_connection_from_before_a_fork(store, monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+
+    with pytest.raises(StoreUnavailable, match="before a fork"):
+        await store.revision()
+    with pytest.raises(StoreUnavailable, match="before a fork"):
+        await store.add_issuer(issuer())
+
+
+async def test_refuses_a_sqlite_that_can_corrupt_the_file(file, monkeypatch):
+    monkeypatch.setattr(sqlite_driver.driver, "sqlite_version_info", (3, 51, 2))
+
+    with pytest.raises(StoreUnavailable, match="pysqlite3"):
+        await open_store(f"sqlite:///{file}")
+
+
+def test_opening_an_up_to_date_store_loads_no_alembic(tmp_path):
+    script = """
+import asyncio, sys
+from tokenbooth.server.stores.sql import open_store
+async def main():
+    store = await open_store(sys.argv[1])
+    await store.close()
+asyncio.run(main())
+print("alembic" in sys.modules, "sqlite3" in sys.modules)
+"""
+    command = [sys.executable, "-c", script, f"sqlite:///{tmp_path}/booth.db"]
+    said = [
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        for _ in range(2)
+    ]
+
+    assert said == ["True False", "False False"]
+
+
+def test_the_contract_loads_no_database_library():
+    script = """
+import sys
+import tokenbooth.server.stores.contract
+print([name for name in ("sqlalchemy", "alembic", "pysqlite3") if name in sys.modules])
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    ).stdout
+
+    assert said == "[]\n"
