@@ -9,7 +9,6 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
-from starlette.websockets import WebSocketDisconnect
 
 from tests.guard.tiny_issuer import bearer
 from tokenbooth.guard.starlette import GuardMiddleware
