@@ -101,6 +101,11 @@ async def create(
         }
     )
     out.talk("Keep the client_secret now: it is shown this once and cannot be had again.")
+    if created.is_assumed_address:
+        out.talk(
+            f"The addresses assume that the service is at {created.issuer_url}; "
+            "if it is elsewhere, set TOKENBOOTH_ISSUER_URL."
+        )
 
 
 @clients.command("list")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import click
 
 from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.cli.options import json_option
 from tokenbooth.cli.output import Output
 from tokenbooth.management.errors import Ambiguous, Conflict, ManagementError, Missing
 from tokenbooth.server.bootstrap import open_booth
@@ -15,9 +16,6 @@ from tokenbooth.server.settings import DEFAULT_DATABASE, Settings, SettingsRefus
 from tokenbooth.server.stores.contract import AlreadyExists, NotFound, StillInUse, StoreError
 from tokenbooth.server.vault import VaultError
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Write JSON for programs to stdout."
-)
 issuer_option = click.option(
     "--issuer", metavar="NAME", help="Which issuer's; only needed where several have that ID."
 )

@@ -12,7 +12,10 @@ def service_url(booth: Booth) -> str:
     if settings.issuer_url is not None:
         return settings.issuer_url
     scheme = "https" if settings.tls_cert is not None else "http"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    # Listening on every address, the service calls itself by the nearest one.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    if ":" in host:
+        host = f"[{host}]"
     return f"{scheme}://{host}:{settings.port}"
 
 

@@ -70,6 +70,7 @@ class NewClient:
     secret: NewSecret
     issuer_url: str
     token_endpoint: str
+    is_assumed_address: bool  # nobody said what the service's public address is
 
 
 def view_client(booth: Booth, registered: RegisteredClient) -> ClientView:
@@ -156,6 +157,7 @@ async def create_client(
         secret=secret,
         issuer_url=issuer_url(booth, owner),
         token_endpoint=token_endpoint(booth, owner),
+        is_assumed_address=owner.url is None and booth.settings.issuer_url is None,
     )
 
 

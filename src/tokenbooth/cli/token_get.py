@@ -1,0 +1,167 @@
+"""Get one token with the client's own token source, and say by the exit code why not."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.cli.options import read_stdin
+from tokenbooth.cli.output import write_json
+from tokenbooth.client.errors import (
+    ClientError,
+    ConfigurationRefused,
+    SecretUnavailable,
+    TokenUnavailable,
+)
+from tokenbooth.client.source import TokenSource
+from tokenbooth.client.token import Token
+from tokenbooth.clock import SYSTEM_CLOCK
+from tokenbooth.protocol.dialects import Dialect, DialectRefused, dialect_named, parse_dialect
+from tokenbooth.protocol.scope import Scope
+from tokenbooth.protocol.secret import Secret
+from tokenbooth.protocol.token_answer import TokenAnswer, read_token_answer
+from tokenbooth.remote.fetch import HttpFetch, Request, Response
+
+# By the OAuth error code, or the token source's own word where no answer came.
+_BY_WORD = {
+    "invalid_client": Outcome.AUTHENTICATION,
+    "unauthorized_client": Outcome.NOT_ALLOWED,
+    "access_denied": Outcome.NOT_ALLOWED,
+    "invalid_scope": Outcome.NOT_ALLOWED,
+    "invalid_target": Outcome.NOT_ALLOWED,
+    "slow_down": Outcome.RATE_LIMITED,
+    "temporarily_unavailable": Outcome.SERVER_ERROR,
+    "server_error": Outcome.SERVER_ERROR,
+    "unreadable": Outcome.SERVER_ERROR,
+    "unreachable": Outcome.NETWORK,
+    "timeout": Outcome.NETWORK,
+    "tls": Outcome.NETWORK,
+    "too_large": Outcome.NETWORK,
+    "compressed": Outcome.NETWORK,
+    "garbled": Outcome.NETWORK,
+}
+_BY_STATUS = {
+    401: Outcome.AUTHENTICATION,
+    403: Outcome.NOT_ALLOWED,
+    404: Outcome.NOT_FOUND,
+    408: Outcome.NETWORK,
+    429: Outcome.RATE_LIMITED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the command line asks for; `secret` is what was typed, so it is not shown."""
+
+    issuer: str | None
+    token_url: str | None
+    client_id: str
+    secret: str = field(repr=False)
+    scope: str | None
+    resource: str | None
+    dialect: str
+    auth_method: str | None
+    allow_plain_http: bool
+
+
+class _LastAnswer:
+    """Fetches, and keeps the last answer: a token source hands out less than came."""
+
+    def __init__(self, fetch: HttpFetch) -> None:
+        self._fetch = fetch
+        self.response: Response | None = None
+
+    def __call__(self, request: Request) -> Response:
+        self.response = self._fetch(request)
+        return self.response
+
+
+def get_token(order: Order, *, as_json: bool) -> None:
+    """Write the token to stdout; raises Failure."""
+    dialect = _dialect(order.dialect)
+    secret = _secret(order.secret)
+    fetch = HttpFetch(allow_plain_http_for_development=order.allow_plain_http)
+    recording = _LastAnswer(fetch)
+    try:
+        with TokenSource(
+            client_id=order.client_id,
+            secret=secret,
+            issuer=order.issuer,
+            token_url=order.token_url,
+            scope=order.scope,
+            resource=order.resource,
+            dialect=dialect,
+            auth_method=order.auth_method,
+            allow_plain_http_for_development=order.allow_plain_http,
+            fetch=recording,
+        ) as source:
+            token = source.token()
+    except ClientError as error:
+        raise Failure(outcome_of(error), str(error)) from error
+    finally:
+        fetch.close()
+    if as_json:
+        write_json(_whole(token, recording.response, dialect))
+    else:
+        click.echo(token.access_token)
+    _say_if_less(order.scope, token.scope)
+
+
+def outcome_of(error: ClientError) -> Outcome:
+    """Return how the command ends after this error: the code tells most, then the status."""
+    if isinstance(error, ConfigurationRefused | SecretUnavailable):
+        return Outcome.USAGE
+    if not isinstance(error, TokenUnavailable):
+        return Outcome.FAILED
+    if error.status is not None and error.status >= 500:
+        return Outcome.SERVER_ERROR
+    for word in (error.code, error.reason):
+        if word in _BY_WORD:
+            return _BY_WORD[word]
+    return _BY_STATUS.get(error.status or 0, Outcome.FAILED)
+
+
+def _secret(place: str) -> str | Secret:
+    if place == "-":
+        return Secret(read_stdin("client secret"))
+    if not place.startswith(("env:", "file:")):
+        # The typed text may be a live secret: it is not repeated.
+        raise Failure(
+            Outcome.USAGE,
+            "Say where the secret is, not what it is: --secret env:NAME, --secret file:PATH, or "
+            "--secret - to read it from stdin. A secret on the command line can be read in the "
+            "list of processes and in the shell's history; if that was one, rotate it.",
+        )
+    return place
+
+
+def _dialect(name: str) -> Dialect:
+    try:
+        if name.endswith(".toml"):
+            return parse_dialect(Path(name).read_text("utf-8"), origin=name)
+        return dialect_named(name)
+    except (DialectRefused, OSError, UnicodeDecodeError) as error:
+        raise Failure(Outcome.USAGE, str(error)) from error
+
+
+def _whole(token: Token, response: Response | None, dialect: Dialect) -> dict[str, object]:
+    whole: dict[str, object] = {
+        "access_token": token.access_token,
+        "token_type": token.token_type,
+        "expires_in": round(token.expires_at - SYSTEM_CLOCK.now()),
+        "expires_at": round(token.expires_at),
+        "scope": str(token.scope),
+    }
+    if response is not None:
+        answer = read_token_answer(status=response.status, body=response.body, dialect=dialect)
+        if isinstance(answer, TokenAnswer) and answer.refresh_token is not None:
+            whole["refresh_token"] = answer.refresh_token.reveal()
+            whole["refresh_expires_in"] = answer.refresh_expires_in
+    return whole
+
+
+def _say_if_less(asked: str | None, granted: Scope) -> None:
+    missing = [name for name in (asked or "").split() if name not in granted.names]
+    if missing:
+        click.echo(f"tokenbooth: the token lacks a part of the scope: {missing[0]}", err=True)
