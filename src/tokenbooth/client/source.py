@@ -1,0 +1,255 @@
+"""Hand out a currently valid token, whoever asks: threads, tasks of any event loop, forks."""
+
+import asyncio
+import logging
+import ssl
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tokenbooth.client.cache import HeldRefreshToken, HeldToken
+from tokenbooth.client.configuration import check_auth_method, check_place, wish_for
+from tokenbooth.client.credentials import SecretSource, secret_reader
+from tokenbooth.client.endpoint import TokenEndpoint
+from tokenbooth.client.errors import ConfigurationRefused, Failure
+from tokenbooth.client.pacing import Pacing
+from tokenbooth.client.renewal import Granted, Outcome, Renewal
+from tokenbooth.client.token import Token
+from tokenbooth.clock import SYSTEM_CLOCK, Clock
+from tokenbooth.protocol.dialects import STANDARD, Dialect
+from tokenbooth.remote.address import AddressRefused, checked_address, shown
+from tokenbooth.remote.fetch import Fetch, HttpFetch
+from tokenbooth.remote.flight import SingleFlight
+from tokenbooth.remote.per_process import PerProcess
+
+if TYPE_CHECKING:
+    from tokenbooth.client.httpx2 import SourceAuth
+
+SOFT_WAIT = 2.0  # how long a renewal may keep a caller whose token is still good
+DROPS, DROPS_WITHIN = 5, 60.0
+
+_log = logging.getLogger("tokenbooth.client")
+
+
+class _State:
+    """What a forked child must not take over: its parent goes on using the refresh token."""
+
+    __slots__ = ("failed", "failure", "quiet_until", "refresh")
+
+    def __init__(self) -> None:
+        self.refresh: HeldRefreshToken | None = None
+        self.failure: Failure | None = None
+        self.quiet_until = 0.0
+        self.failed = 0
+
+
+class TokenSource:
+    """Fetches a token when first asked, renews it ahead of its end, and hands it to everybody.
+
+    Give an `issuer`, whose metadata tells the rest, or the `token_url` itself. One source serves
+    any number of threads and event loops; together they have one token request in flight.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        secret: SecretSource,
+        issuer: str | None = None,
+        token_url: str | None = None,
+        scope: str | Iterable[str] | None = None,
+        resource: str | Iterable[str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+        dialect: str | Dialect = STANDARD,
+        auth_method: str | None = None,
+        allow_plain_http_for_development: bool = False,
+        timeout: float = 10.0,
+        pacing: Pacing | None = None,
+        tls: ssl.SSLContext | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        fetch: Fetch | None = None,
+    ) -> None:
+        self._allow_plain_http = allow_plain_http_for_development
+        check_place(issuer, token_url, allow_plain_http=self._allow_plain_http)
+        wish = wish_for(client_id, scope, resource, parameters, dialect)
+        check_auth_method(auth_method, client_id)
+        self._shown = f"client_id={client_id!r}, " + (
+            f"token_url={shown(token_url)!r}" if token_url else f"issuer={shown(issuer or '')!r}"
+        )
+        self._own_fetch = HttpFetch(
+            allow_plain_http_for_development=self._allow_plain_http, tls=tls
+        )
+        self._clock = clock
+        self._monotonic = clock.monotonic
+        self._pacing = pacing or Pacing()
+        fetch = fetch or self._own_fetch
+        self._renewal = Renewal(
+            wish=wish,
+            endpoint=TokenEndpoint(
+                issuer=issuer,
+                token_url=token_url,
+                dialect=wish.dialect,
+                auth_method=auth_method,
+                fetch=fetch,
+                clock=clock,
+            ),
+            read_secret=secret_reader(secret),
+            fetch=fetch,
+            clock=clock,
+            pacing=self._pacing,
+            timeout=timeout,
+        )
+        self._held: HeldToken | None = None
+        self._state = PerProcess(_State)
+        self._flight: SingleFlight[Outcome] = SingleFlight(threads=1)
+        self._lock = PerProcess(threading.Lock)
+        self._drops: deque[float] = deque(maxlen=DROPS)
+
+    def token(self) -> Token:
+        """Return a valid token; blocks only while one is fetched.
+
+        Raises TokenRequestRefused, TokenEndpointDown or SecretUnavailable.
+        """
+        held = self._held
+        if held is not None and self._monotonic() < held.renew_at:
+            return held.token
+        pending = self._pending()
+        if isinstance(pending, Token):
+            return pending
+        try:
+            return self._settled(pending.result(self._patience()))
+        except TimeoutError:
+            return self._good() or self._settled(pending.result())
+
+    async def atoken(self) -> Token:
+        """Return a valid token; never blocks the event loop, and belongs to none."""
+        held = self._held
+        if held is not None and self._monotonic() < held.renew_at:
+            return held.token
+        pending = self._pending()
+        if isinstance(pending, Token):
+            return pending
+        waiting = asyncio.wrap_future(pending)
+        try:
+            await asyncio.wait((waiting,), timeout=self._patience())
+            old = None if waiting.done() else self._good()
+            return old or self._settled(await waiting)
+        finally:
+            waiting.cancel()
+
+    def drop(self, token: Token) -> bool:
+        """Stop handing out `token`, which an API refused; tell whether another may be had.
+
+        Only the token that was refused is dropped, never a newer one, and only a few a minute:
+        an API that refuses every token must not turn each call into a token request.
+        """
+        with self._lock.get():
+            held = self._held
+            if held is None or held.token.access_token != token.access_token:
+                return True
+            now = self._monotonic()
+            if len(self._drops) == DROPS and now - self._drops[0] < DROPS_WITHIN:
+                return False
+            self._drops.append(now)
+            self._held = None
+            self._state.get().refresh = None
+            return True
+
+    @property
+    def auth(self) -> "SourceAuth":
+        """What httpx2, httpx, requests and niquests take as `auth`."""
+        from tokenbooth.client.httpx2 import auth_for
+
+        return auth_for(self)
+
+    def check_target(self, url: str) -> None:
+        """Refuse to send the token to this URL in the clear; raises ConfigurationRefused."""
+        if url.startswith("https://"):
+            return
+        try:
+            checked_address(url, allow_plain_http=self._allow_plain_http)
+        except AddressRefused as error:
+            raise ConfigurationRefused(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connections to the token service."""
+        self._own_fetch.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"TokenSource({self._shown})"
+
+    def _pending(self) -> "Token | Future[Outcome]":
+        """Return the go to wait for, or the old token while asking again would be no use."""
+        failure = self._recent_failure()
+        if failure is None:
+            return self._flight.join("token", self._go)
+        return self._settled(failure)
+
+    def _recent_failure(self) -> Failure | None:
+        state = self._state.get()
+        return state.failure if self._monotonic() < state.quiet_until else None
+
+    def _go(self) -> Outcome:
+        """Get a token, in a thread of the flight: never twice at a time."""
+        state, now, held = self._state.get(), self._monotonic(), self._held
+        if held is not None and now < held.renew_at:
+            return Granted(held=held, refresh=state.refresh)  # Somebody was faster.
+        failure = self._recent_failure()
+        if failure is not None:
+            return failure
+        refresh = state.refresh
+        if refresh is not None and now >= refresh.good_until:
+            refresh = None
+        is_urgent = held is None or now >= held.good_until
+        outcome = self._renewal.run(refresh, is_urgent=is_urgent)
+        if isinstance(outcome, Granted):
+            with self._lock.get():
+                self._held, state.refresh = outcome.held, outcome.refresh
+            state.failure, state.quiet_until, state.failed = None, 0.0, 0
+        else:
+            state.failed += 1
+            state.failure = outcome
+            state.quiet_until = self._monotonic() + self._pacing.before_go(state.failed, outcome)
+            _log.warning("no token for %s: %s", self._shown, outcome.text)
+        return outcome
+
+    def _good(self) -> Token | None:
+        held = self._held
+        return held.token if held is not None and self._monotonic() < held.good_until else None
+
+    def _patience(self) -> float | None:
+        return None if self._good() is None else SOFT_WAIT
+
+    def _settled(self, outcome: Outcome) -> Token:
+        if isinstance(outcome, Granted):
+            return outcome.held.token
+        # A token that is still good stays in use, whatever became of its renewal.
+        good = self._good()
+        if good is not None:
+            return good
+        raise outcome.as_error()
