@@ -1,6 +1,6 @@
 """JWT access tokens, checked here with the issuer's published keys (RFC 9068 §4)."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tokenbooth.clock import Clock
 from tokenbooth.guard.caller import Caller
@@ -20,8 +20,7 @@ ASYMMETRIC = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """A token that was checked, and the key on which that rests."""
 
     caller: Caller
@@ -67,28 +66,27 @@ class JwtVerifier:
             jwt = read_jwt(unverified_token)
         except TokenRefused as refused:
             raise before_verification(refused) from refused
-        key = yield from self._key(jwt)
+        if jwt.alg not in self._algorithms:
+            raise before_verification(TokenRefused("wrong_algorithm"))
+        candidates = self._keys.keys_now(jwt.kid, jwt.alg)
+        key = candidates[0] if candidates else (yield from self._key_after_refresh(jwt))
         checked = self._checked(jwt, key)
         self._seen.put(digest, checked)
         return checked.caller
 
-    def _key(self, jwt: UnverifiedJwt) -> Steps[VerificationKey]:
-        if jwt.alg not in self._algorithms:
-            raise before_verification(TokenRefused("wrong_algorithm"))
+    def _key_after_refresh(self, jwt: UnverifiedJwt) -> Steps[VerificationKey]:
+        self._refuse_foreign(jwt)
+        refreshed = self._keys.refresh()
+        yield refreshed
         candidates = self._keys.keys_now(jwt.kid, jwt.alg)
-        if not candidates:
-            self._refuse_foreign(jwt)
-            refreshed = self._keys.refresh()
-            yield refreshed
-            candidates = self._keys.keys_now(jwt.kid, jwt.alg)
-            if not candidates and not refreshed.result():
-                # The token may well be good: without its issuer nobody can say.
-                raise GuardUnavailable(
-                    "The token cannot be checked now; try again later.", reason="keys_unavailable"
-                )
-        if not candidates:
+        if candidates:
+            return candidates[0]
+        if refreshed.result():
             raise before_verification(TokenRefused("unknown_key"))
-        return candidates[0]
+        # The token may well be good: without its issuer nobody can say.
+        raise GuardUnavailable(
+            "The token cannot be checked now; try again later.", reason="keys_unavailable"
+        )
 
     def _refuse_foreign(self, jwt: UnverifiedJwt) -> None:
         # Strangers' tokens must not make us fetch: an unknown key of another issuer stays unknown.
