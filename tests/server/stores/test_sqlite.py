@@ -7,7 +7,7 @@ import sys
 import pysqlite3.dbapi2 as driver
 import pytest
 
-from tests.store_contract.samples import api, client, issuer, revocation
+from tests.store_contract.samples import account, api, client, issuer, revocation
 from tokenbooth.server.stores import sqlite_driver
 from tokenbooth.server.stores.contract import AlreadyExists, StoreError, StoreUnavailable
 from tokenbooth.server.stores.sql import open_store
@@ -250,3 +250,13 @@ print([name for name in ("sqlalchemy", "alembic", "pysqlite3") if name in sys.mo
     ).stdout
 
     assert said == "[]\n"
+
+
+async def test_readers_do_not_keep_the_write_ahead_log_growing(store, file):
+    for number in range(200):
+        await store.add_account(account(str(number), title="x" * 100_000))
+        await store.revision()
+        await store.get_client("default", "ada")
+        await store.list_issuers()
+
+    assert file.with_name("booth.db-wal").stat().st_size < 8_000_000

@@ -4,7 +4,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -16,6 +15,7 @@ from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.stores.engine import LookUp
 from tokenbooth.server.stores.queries.changes import REVISION
 from tokenbooth.server.stores.rows import Row
+from tokenbooth.server.stores.sqlite_writer import SqliteWriter
 
 T = TypeVar("T")
 
@@ -40,11 +40,7 @@ class SqliteEngine:
         self._cursor: sqlite.Cursor | None = None  # the driver's own, on the reader's connection
         self._texts: dict[int, tuple[object, str, Sequence[str]]] = {}
         self._seen_revision: tuple[int, int] = (-1, -1)  # data version, revision
-        self._writer: Connection | None = None  # only touched in the writing thread
-        self._write_engine = sqlite.sql_engine(
-            path, begin="BEGIN IMMEDIATE", wait=sqlite.WRITE_WAIT
-        )
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="tokenbooth-store")
+        self._writer = SqliteWriter(path, before_commit=self._refuse_another_file)
 
     @classmethod
     async def open(cls, path: Path, *, create: bool) -> Self:
@@ -70,7 +66,8 @@ class SqliteEngine:
             self._refuse_another_file()
             cursor = self._open_cursor()
             # Read before the revision: a commit between the two then shows next time.
-            version = cursor.execute("PRAGMA data_version").fetchone()[0]
+            # To its end: a statement half read would hold on to the moment at which it began.
+            version = cursor.execute("PRAGMA data_version").fetchall()[0][0]
             if version != self._seen_revision[0]:
                 self._seen_revision = (version, self._rows(cursor, (REVISION, {}))[0][0])
             return self._seen_revision[1]
@@ -88,7 +85,7 @@ class SqliteEngine:
     async def write(self, query: Callable[[Connection], T]) -> T:
         """Run the query in a transaction, in the writing thread."""
         self._refuse_misuse()
-        return await asyncio.get_running_loop().run_in_executor(self._writing, self._write, query)
+        return await self._writer.write(query)
 
     async def close(self) -> None:
         """Let the queued writes finish, then close both connections."""
@@ -97,17 +94,7 @@ class SqliteEngine:
         self._is_closed = True
         with self._reading:
             self._drop_reader()
-        await asyncio.get_running_loop().run_in_executor(self._writing, self._drop_writer)
-        self._writing.shutdown(wait=False)
-
-    def _write(self, query: Callable[[Connection], T]) -> T:
-        with sqlite.as_store_errors(self._path, self._drop_writer):
-            if self._writer is None:
-                self._writer = self._write_engine.connect()
-            with self._writer.begin():
-                result = query(self._writer)
-                self._refuse_another_file()
-            return result
+        await self._writer.close()
 
     def _open_cursor(self) -> sqlite.Cursor:
         self._refuse_misuse()
@@ -149,12 +136,6 @@ class SqliteEngine:
         if reader is not None:
             reader.invalidate()
             reader.close()
-
-    def _drop_writer(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.invalidate()
-            writer.close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
