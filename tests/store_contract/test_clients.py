@@ -118,6 +118,11 @@ async def test_a_client_whose_credential_is_refused_is_not_added(filled):
     assert await filled.revision() == revision
 
 
+async def test_takes_only_a_clients_own_credentials_with_it(filled):
+    with pytest.raises(ValueError, match="its own"):
+        await filled.add_client(client(), [credential(client_id="bob")])
+
+
 async def test_replaces_all_of_a_client_but_its_credentials(filled):
     await filled.add_account(account())
     await filled.add_client(client(), [credential()])

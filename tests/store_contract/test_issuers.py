@@ -35,6 +35,11 @@ async def test_an_issuer_whose_key_is_refused_is_not_added(store):
     assert await store.revision() == 1
 
 
+async def test_takes_only_an_issuers_own_keys_with_it(store):
+    with pytest.raises(ValueError, match="its own"):
+        await store.add_issuer(issuer(), [key(issuer="sandbox")])
+
+
 @pytest.mark.parametrize(
     "second",
     [
