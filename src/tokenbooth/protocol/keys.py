@@ -22,6 +22,7 @@ from tokenbooth.protocol.signatures import PrivateKey, PublicKey, signer_for, ve
 ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")  # what the service signs with
 
 MAX_KEYS_IN_SET = 100
+MAX_NUMBER_LENGTH = 2048  # characters of base64url; the longest RSA modulus has 1366
 
 _CURVE_ALG = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _RSA_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
@@ -135,12 +136,13 @@ def _read_public(jwk: Mapping[str, Any]) -> PublicKey:
     if kind is None:
         message = "kty must be EC, OKP or RSA; a shared secret is no verification key"
         raise KeyRefused(message)
+    members = _PUBLIC_MEMBERS[kind.key_type]
+    # Before the library, which warns of small moduli and computes with endless numbers.
+    numbers = [_number(jwk.get(name)) for name in members if name != "crv"]
     if kty == "RSA":
-        # Before the library, which warns of small moduli and computes with endless ones.
-        refuse_weak_rsa(_number(jwk.get("n")), _number(jwk.get("e")))
-    members = ("kty", *_PUBLIC_MEMBERS[kind.key_type])
+        refuse_weak_rsa(*numbers)
     try:
-        public = kind.import_key({name: jwk[name] for name in members}).public_key
+        public = kind.import_key({name: jwk[name] for name in ("kty", *members)}).public_key
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyRefused(f"the {kty} key is malformed") from error
     if not isinstance(public, PublicKey):
@@ -150,8 +152,8 @@ def _read_public(jwk: Mapping[str, Any]) -> PublicKey:
 
 
 def _number(member: object) -> int:
-    if not isinstance(member, str):
-        raise KeyRefused("a number of the key is missing or no text")
+    if not isinstance(member, str) or len(member) > MAX_NUMBER_LENGTH:
+        raise KeyRefused("a number of the key is missing, no text or endless")
     try:
         return int.from_bytes(base64url.decode(member.encode("ascii")), "big")
     except ValueError as error:
