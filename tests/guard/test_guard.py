@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.guard.tiny_issuer import AUDIENCE, bearer
 from tokenbooth.guard import Guard, Refusal
-from tokenbooth.protocol.dialects import DialectRefused
+from tokenbooth.protocol.dialects import Dialect, DialectRefused, GuardShape
 
 
 def refused(guard, headers, url="/orders", **more):
@@ -104,6 +104,15 @@ def test_a_dialect_words_every_bad_token_its_own_way(issuer, make_guard):
         refusal = refused(guard, bearer(token))
         assert refusal.body == {"error": "invalid_token", "error_description": words}
         assert f'error_description="{words}"' in refusal.headers["WWW-Authenticate"]
+
+
+def test_a_dialect_may_say_nothing_but_the_code(make_guard):
+    guard = make_guard(dialect=Dialect(name="terse", guard=GuardShape(invalid_token="")))
+
+    refusal = refused(guard, bearer("nonsense"))
+
+    assert refusal.body == {"error": "invalid_token"}
+    assert refusal.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
 def test_the_log_has_the_reason_and_never_the_token(issuer, guard, caplog):

@@ -1,18 +1,27 @@
 import asyncio
 import base64
 import threading
+import time
 
 import pytest
 
-from tests.guard.tiny_issuer import bearer
+from tests.guard.tiny_issuer import METADATA, bearer
 from tests.remote.local_server import Reply, as_json
 from tokenbooth.guard import Refusal
+from tokenbooth.remote.fetch import FetchFailed, HttpFetch
 
 
 def refused(guard, token, **more):
     with pytest.raises(Refusal) as caught:
         guard.verify_sync(bearer(token), **more)
     return caught.value
+
+
+def eventually(holds):
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_an_opaque_token_is_asked_about_with_the_guards_own_credentials(issuer, asking_guard):
@@ -190,8 +199,6 @@ def test_an_issuer_that_does_not_answer_is_left_alone_for_a_moment(issuer, make_
     calls = []
 
     def dead(request):
-        from tokenbooth.remote.fetch import FetchFailed
-
         calls.append(request.url)
         raise FetchFailed("unreachable", "gone", is_transient=True)
 
@@ -246,3 +253,38 @@ def test_jwts_can_be_introspected_too_so_that_a_revocation_counts_at_once(issuer
     del issuer.opaque[token]
 
     assert refused(guard, token).reason == "inactive"
+
+
+def test_metadata_is_read_every_ten_minutes_and_kept_while_it_cannot_be(issuer, asking_guard):
+    for number in range(3):
+        asking_guard.verify_sync(bearer(issuer.opaque_token(f"token-{number}")))
+    assert issuer.calls(METADATA) == 1
+
+    issuer.server.on(METADATA, Reply(status=404))
+    issuer.clock.travel(600)
+    for number in range(3):
+        asking_guard.verify_sync(bearer(issuer.opaque_token(f"later-{number}")))
+    eventually(lambda: issuer.calls(METADATA) == 2)
+
+    issuer.come_back()
+    issuer.clock.travel(30)
+    asking_guard.verify_sync(bearer(issuer.opaque_token("much-later")))
+    eventually(lambda: issuer.calls(METADATA) == 3)
+
+
+def test_an_endpoint_that_does_not_answer_is_left_alone_for_a_moment(issuer, make_guard):
+    over_http = HttpFetch()
+    calls = []
+
+    def fetch(request):
+        if not request.url.endswith("/introspect"):
+            return over_http(request)
+        calls.append(request.url)
+        raise FetchFailed("timeout", "slow", is_transient=True)
+
+    guard = make_guard(client_id="a", secret=lambda: "b", fetch=fetch)
+    reasons = [refused(guard, f"token-{number}").reason for number in range(4)]
+    over_http.close()
+
+    assert reasons == ["issuer_timeout", "issuer_silent", "issuer_silent", "issuer_silent"]
+    assert len(calls) == 1

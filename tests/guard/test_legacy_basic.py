@@ -118,6 +118,22 @@ def test_the_vendors_words_and_status_are_understood(issuer, make_guard):
     assert refusal.body == {"error": "invalid_client", "error_description": "Bad credentials"}
 
 
+def test_a_vendor_that_says_nothing_but_the_code_is_followed(issuer, make_guard):
+    guard = make_guard(accept_basic_credentials=True, dialect="trulioo-normalized")
+
+    assert refused(guard, basic()).body == {"error": "invalid_client"}
+
+
+def test_an_audience_that_is_no_uri_cannot_be_asked_for(issuer, make_guard):
+    guard = make_guard(accept_basic_credentials=True, audience="orders")
+    issuer.grant(issuer.token(aud="orders"))
+
+    guard.verify_sync(basic())
+
+    (seen,) = issuer.server.seen_at("/token")
+    assert "resource" not in seen.form
+
+
 @pytest.mark.parametrize("code", ["invalid_target", "invalid_scope", "unauthorized_client"])
 def test_a_client_without_access_to_this_api_is_forbidden(issuer, basic_guard, code):
     issuer.token_answer = as_json({"error": code}, status=400)

@@ -98,7 +98,5 @@ def _word_by_rfc_6750(asgi: Mapping[str, Any]) -> None:
 
 
 def _answer(_: object, error: Exception) -> JSONResponse:
-    refusal = error.refusal if isinstance(error, RefusedHTTPException) else error
-    if not isinstance(refusal, Refusal):
-        raise error
+    refusal: Any = error.refusal if isinstance(error, RefusedHTTPException) else error
     return JSONResponse(refusal.body, status_code=refusal.status, headers=refusal.headers)

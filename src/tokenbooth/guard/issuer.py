@@ -15,6 +15,7 @@ from tokenbooth.remote.flight import SingleFlight
 from tokenbooth.remote.metadata import discover
 
 METADATA_MAX_AGE = 600.0  # seconds; older metadata is read again, and kept if that fails
+METADATA_RETRY = 30.0
 PAUSE_AFTER_FAILURE = 2.0  # seconds in which nobody waits for an issuer that just did not answer
 TIMEOUT = 5.0  # seconds for one answer: an API call waits behind it
 MAX_RETRY_AFTER = 120
@@ -37,7 +38,9 @@ class Issuer:
         known = self._metadata
         if known is not None and self._clock.monotonic() < self._metadata_until:
             return known
-        return self._flight.join("metadata", self._discovered).result()
+        discovered = self._flight.join("metadata", self._discovered)
+        # What is known serves until something newer is: nobody waits for a slow issuer.
+        return known or discovered.result()
 
     def jwks_uri(self) -> str:
         """Return where the issuer publishes its keys."""
@@ -75,19 +78,18 @@ class Issuer:
 
     def _discovered(self) -> ServerMetadata:
         known = self._metadata
-        if self._is_silent():
-            if known is None:
-                raise _unavailable("issuer_silent")
-            return known
+        if known is None and self._is_silent():
+            raise _unavailable("issuer_silent")
         try:
             metadata = discover(self.url, self._fetch, timeout=TIMEOUT)
         except (FetchFailed, ProtocolError) as error:
-            self._pause()
             if known is None:
+                self._pause()
                 raise _unavailable("metadata_unavailable") from error
+            self._metadata_until = self._clock.monotonic() + METADATA_RETRY
             return known
-        self._metadata = metadata
         self._metadata_until = self._clock.monotonic() + METADATA_MAX_AGE
+        self._metadata = metadata
         return metadata
 
     def _is_silent(self) -> bool:

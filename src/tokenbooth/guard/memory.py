@@ -1,6 +1,8 @@
 """What the guard remembers of tokens: bounded, and by their digest, never the token itself."""
 
 import hashlib
+from collections import OrderedDict
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
@@ -15,14 +17,14 @@ class Memory(Generic[V]):
     """At most `size` values; when full, the one remembered longest ago makes room.
 
     Whether a value still holds is the reader's to judge, each time it is read. There is no lock:
-    each step is one operation of a dict, and a lock could be left closed by a fork.
+    each step is one operation of an OrderedDict, and a lock could be left closed by a fork.
     """
 
     __slots__ = ("_size", "_values", "get")
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._values: dict[bytes, V] = {}
+        self._values: OrderedDict[bytes, V] = OrderedDict()
         self.get = self._values.get
 
     def __len__(self) -> int:
@@ -32,10 +34,8 @@ class Memory(Generic[V]):
         """Remember `value`, in place of what was under `key`."""
         self.forget(key)
         while len(self._values) >= self._size:
-            try:
-                self.forget(next(iter(self._values)))
-            except (StopIteration, RuntimeError):
-                continue  # another thread made room, or put something, at this very moment
+            with suppress(KeyError):  # another thread made room at this very moment
+                self._values.popitem(last=False)
         self._values[key] = value
 
     def forget(self, key: bytes) -> None:
