@@ -8,10 +8,15 @@ from tokenbooth.protocol import errors
 from tokenbooth.protocol.errors import (
     OAUTH_CODES,
     BearerError,
+    GuardUnavailable,
+    InsufficientScope,
     InvalidRequest,
     MalformedRequest,
+    MethodNotAllowed,
     OAuthError,
     ProtocolError,
+    RequestTooLarge,
+    TemporarilyUnavailable,
     TokenRefused,
     printable,
 )
@@ -55,6 +60,15 @@ def test_the_private_reason_is_not_in_the_public_description():
 
     assert refused.reason == "repeated"
     assert "repeated" not in refused.description
+
+
+def test_errors_carry_what_the_answer_needs():
+    assert (MethodNotAllowed("x", allow="GET").status, MethodNotAllowed("x").allow) == (405, "POST")
+    assert (RequestTooLarge("x").status, RequestTooLarge("x").code) == (413, "invalid_request")
+    for error in (TemporarilyUnavailable, GuardUnavailable):
+        refused = error("Later.", reason="store", retry_after=7)
+        assert (refused.status, refused.reason, refused.retry_after) == (503, "store", 7)
+    assert InsufficientScope("x", needed="persons:read").needed == "persons:read"
 
 
 def test_the_reason_is_the_code_unless_given():

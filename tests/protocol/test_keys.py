@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa, x2551
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocol.jose import key_for
+from tests.protocol.jose import key_for, segment
 from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.protocol.keys import (
     ALGORITHMS,
@@ -189,6 +189,20 @@ def test_refuses_a_key_that_is_not_for_signatures(changes):
 def test_refuses_an_algorithm_that_does_not_fit_the_key(jwk, alg):
     with pytest.raises(KeyRefused):
         verification_key({**jwk, "alg": alg})
+
+
+@pytest.mark.parametrize(
+    ("curve", "size"), [("X25519", 32), ("X448", 56), ("Ed448", 57), ("P-256", 32), ("", 32)]
+)
+def test_refuses_other_curves_of_the_octet_key_pair_family(curve, size):
+    with pytest.raises(KeyRefused):
+        verification_key({"kty": "OKP", "crv": curve, "x": segment(b"\x09" * size)})
+
+
+@pytest.mark.parametrize("curve", ["secp256k1", "P-224", "brainpoolP256r1", "p-256"])
+def test_refuses_other_curves_in_a_jwk(curve):
+    with pytest.raises(KeyRefused):
+        verification_key({"kty": "EC", "crv": curve, "x": ES256["x"], "y": ES256["y"]})
 
 
 def test_a_key_that_names_its_algorithm_is_for_no_other():
