@@ -284,7 +284,9 @@ def test_a_permanent_refusal_is_not_tried_again_and_remembered_for_a_while(
             source.token()
     assert len(asked()) == 1
     assert (caught.value.status, caught.value.code) == (401, "invalid_client")
-    assert str(caught.value).startswith("Check the client ID and secret: http://127.0.0.1")
+    assert str(caught.value).startswith(
+        'Check the client ID, the secret and auth_method (it was "basic"): http://127.0.0.1'
+    )
     assert str(caught.value).endswith(
         "/oauth2/token answered 401 invalid_client (Bad credentials)."
     )
@@ -445,3 +447,26 @@ def test_plain_http_off_loopback_needs_the_ugly_switch() -> None:
         allow_plain_http_for_development=True,
     )
     source.check_target("http://api.example.com/")
+
+
+def test_a_slow_renewal_keeps_nobody_whose_token_is_still_good(make, clock, server, asked) -> None:
+    source = make(pacing=Pacing(soft_wait=0.05))
+    source.token()
+    server.on(TOKEN_PATH, Reply(body=b'{"access_token": "late"}', delay=0.5))
+    clock.travel(3550)
+    started = time.monotonic()
+    assert source.token().access_token == "token-1"
+    assert asyncio.run(source.atoken()).access_token == "token-1"
+    assert time.monotonic() - started < 0.45
+    clock.travel(51)
+    assert source.token().access_token == "late"
+    assert len(asked()) == 2
+
+
+def test_a_secret_put_in_its_place_is_found_at_once(make, monkeypatch) -> None:
+    monkeypatch.delenv("LATE_SECRET", raising=False)
+    source = make(secret="env:LATE_SECRET")
+    with pytest.raises(SecretUnavailable):
+        source.token()
+    monkeypatch.setenv("LATE_SECRET", "s")
+    assert source.token().access_token == "token-1"

@@ -121,3 +121,22 @@ def test_does_not_hold_up_the_end_of_the_program() -> None:
     flight.join("key", lambda: time.sleep(0.2))
     worker = next(t for t in threading.enumerate() if t.name == "tokenbooth-fetch")
     assert worker.daemon
+
+
+def test_works_in_the_callers_thread_where_no_other_can_be_started(monkeypatch) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    flight: SingleFlight[int] = SingleFlight()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert flight.join("key", threading.get_ident).result(0) == threading.get_ident()
+    assert not flight.under_way("key")
+
+
+def test_idle_threads_end(monkeypatch) -> None:
+    monkeypatch.setattr("tokenbooth.remote.flight._IDLE_SECONDS", 0.01)
+    flight: SingleFlight[object] = SingleFlight()
+    worker = flight.join("key", threading.current_thread).result(5)
+    worker.join(5)
+    assert not worker.is_alive()
+    assert flight.join("key", lambda: 7).result(5) == 7

@@ -4,7 +4,7 @@ ClientError
 ├── ConfigurationRefused      an argument that cannot work, or a call that would leak the token
 ├── SecretUnavailable         the place that holds the secret cannot be read
 └── TokenUnavailable          no token can be had now
-    ├── TokenRequestRefused   permanent: the token service said no (invalid_client, ...)
+    ├── TokenRequestRefused   permanent: refused (invalid_client, ...), or wrongly configured
     └── TokenEndpointDown     transient: unreachable, overloaded or in trouble; a later try may do
 
 Every text starts with the fix. None holds a secret, a token or what the other side sent as body.
@@ -49,7 +49,7 @@ class TokenUnavailable(ClientError):
 
 
 class TokenRequestRefused(TokenUnavailable):
-    """The token service will say no again until something is changed."""
+    """Asking again is no use until something is changed."""
 
 
 class TokenEndpointDown(TokenUnavailable):

@@ -19,7 +19,6 @@ AUTH_METHODS = ("basic", "basic-raw", "body")
 DEFAULT_LIFETIME = 300.0  # where neither the answer nor the token says how long it lives
 
 _FIXES = {
-    "invalid_client": "Check the client ID and secret",
     "invalid_scope": "Ask for a scope that this client may have",
     "invalid_target": "Ask for a resource that this client may call",
     "unauthorized_client": "Ask the operator to allow this client the client credentials grant",
@@ -108,8 +107,11 @@ def failure_of(
     elif not code and status in (404, 405):
         fix = "Check the token URL"
     else:
-        fix = _FIXES.get(code, "Check the client ID, secret and token URL")
+        # Which method was used is told, because servers refuse the wrong one in the same words.
+        sent = f'Check the client ID, the secret and auth_method (it was "{proof.method}")'
+        fix = _FIXES.get(code, sent)
     retry_after = response.headers.get("retry-after")
+    now = seconds_since_1970(response.headers.get("date", "")) or now
     return Failure(
         text=f"{fix}: {shown(url)} answered {said}.",
         reason=code or f"status_{status}",

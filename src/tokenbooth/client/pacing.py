@@ -19,6 +19,7 @@ class Pacing:
     longest_pause: float = 60.0  # also the cap on Retry-After
     after_failure: float = 1.0  # until the next go; doubles with each one that fails
     after_refusal: float = 5.0  # the same, after a permanent refusal
+    soft_wait: float = 2.0  # how long a renewal may keep a caller whose token is still good
 
     def before_try(self, tried: int, failure: Failure) -> float:
         """Return the pause before the next request of this go."""
@@ -28,6 +29,8 @@ class Pacing:
 
     def before_go(self, failed: int, failure: Failure) -> float:
         """Return how long nobody asks after `failed` goes in a row ended in failure."""
+        if failure.reason == "secret":
+            return 0.0  # Nothing was sent; who puts the secret in its place need not wait.
         start = self.after_failure if failure.is_transient else self.after_refusal
         pause = _jittered(min(start * 2.0 ** min(failed - 1, 16), self.longest_pause))
         return max(pause, min(failure.retry_after or 0.0, self.longest_pause))

@@ -28,7 +28,6 @@ from tokenbooth.remote.per_process import PerProcess
 if TYPE_CHECKING:
     from tokenbooth.client.httpx2 import SourceAuth
 
-SOFT_WAIT = 2.0  # how long a renewal may keep a caller whose token is still good
 DROPS, DROPS_WITHIN = 5, 60.0
 
 _log = logging.getLogger("tokenbooth.client")
@@ -243,7 +242,7 @@ class TokenSource:
         return held.token if held is not None and self._monotonic() < held.good_until else None
 
     def _patience(self) -> float | None:
-        return None if self._good() is None else SOFT_WAIT
+        return None if self._good() is None else self._pacing.soft_wait
 
     def _settled(self, outcome: Outcome) -> Token:
         if isinstance(outcome, Granted):

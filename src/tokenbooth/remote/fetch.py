@@ -38,7 +38,9 @@ class Request:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
-    timeout: float = 10.0  # seconds for everything, from the name look-up to the last byte
+    timeout: float = (
+        10.0  # seconds from the connection to the last byte; the name look-up has limits of its own
+    )
     max_bytes: int = 1 << 20  # of the answer's body
 
 
