@@ -1,0 +1,12 @@
+"""Which core does what: servers on the first, everything that measures on the second."""
+
+import os
+
+_CORES = sorted(os.sched_getaffinity(0))
+SERVER = {_CORES[0]}
+BENCH = {_CORES[-1]}
+
+
+def stay_on(cores: set[int]) -> None:
+    """Keep this process, and those it starts from now on, on these cores."""
+    os.sched_setaffinity(0, cores)

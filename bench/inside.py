@@ -1,0 +1,107 @@
+"""The application called in this process, without server or socket: what the steps cost."""
+
+import asyncio
+import cProfile
+import io
+import os
+import pstats
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.booths import CLIENT_ID, issuer_path, prepare
+from bench.table import Table, number
+from tokenbooth.server.app import TokenService, create_app
+from tokenbooth.server.settings import Settings
+
+_WARM_UP, _CALLS = 500, 5000
+
+
+def profile(folder: Path, kind: str = "ES256") -> str:
+    """Return where the time of one kind of token request goes, by cProfile."""
+    profiler = cProfile.Profile()
+    asyncio.run(_replay(folder, kind, profiler))
+    text = io.StringIO()
+    pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("tottime").print_stats(45)
+    return text.getvalue()
+
+
+def measure(folder: Path) -> Table:
+    """Measure the application alone."""
+    table = Table(title="The application alone, in process", columns=("what", "CPU µs"))
+    for kind in ("ES256", "EdDSA", "opaque"):
+        inner = folder / kind
+        inner.mkdir()
+        table.add(kind, number(asyncio.run(_replay(inner, kind, None))))
+    return table
+
+
+async def _replay(folder: Path, kind: str, profiler: cProfile.Profile | None) -> float:
+    database = folder / "inside.db"
+    secret = (await asyncio.to_thread(prepare, database))[kind]
+    settings = Settings.load({}, database=f"sqlite:///{database}", log_format="console")
+    kept = os.dup(2)
+    with (folder / "inside.log").open("wb") as log:
+        os.dup2(log.fileno(), 2)  # the log goes to a file, as in service
+        try:
+            app = create_app(settings, base_url="http://127.0.0.1:8080")
+            async with app.running():
+                return await _calls(app, _scope(kind), _body(secret), profiler)
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+async def _calls(
+    app: TokenService, scope: dict[str, Any], body: bytes, profiler: cProfile.Profile | None
+) -> float:
+    message = {"type": "http.request", "body": body, "more_body": False}
+    statuses = set()
+
+    async def receive() -> dict[str, Any]:
+        return message
+
+    async def send(sent: Any) -> None:  # noqa: ANN401 - ASGI's own types
+        statuses.add(sent.get("status"))
+
+    for _ in range(_WARM_UP):
+        await app(dict(scope), receive, send)
+    begun = time.thread_time()
+    if profiler is not None:
+        profiler.enable()
+    for _ in range(_CALLS):
+        await app(dict(scope), receive, send)
+    if profiler is not None:
+        profiler.disable()
+    if statuses != {200, None}:
+        raise RuntimeError(f"The service answered {statuses}.")
+    return (time.thread_time() - begun) / _CALLS * 1e6
+
+
+def _body(secret: str) -> bytes:
+    return f"grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={secret}".encode()
+
+
+def _scope(kind: str) -> dict[str, Any]:
+    path = issuer_path(kind) + "/oauth2/token"
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "scheme": "http",
+        "query_string": b"",
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8080),
+        "state": {},
+        "headers": [
+            (b"host", b"127.0.0.1:8080"),
+            (b"accept", b"application/json"),
+            (b"user-agent", b"bench"),
+            (b"content-type", b"application/x-www-form-urlencoded"),
+            (b"content-length", b"150"),
+        ],
+    }
