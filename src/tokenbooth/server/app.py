@@ -30,6 +30,8 @@ MakeMounts = Callable[[Booth], Awaitable[Mounts]]
 
 _WRITE_USES_SECONDS = 5.0
 _FORGET_SECONDS = 60.0
+# What expired is kept for a while: a clock that is set back must not bring a token back to life.
+_KEEP_EXPIRED_SECONDS = 86_400.0
 _STORE_AWAY = TemporarilyUnavailable(
     "The service cannot reach its database; try again.", reason="store_unavailable"
 )
@@ -94,6 +96,9 @@ class TokenService:
 
         def lay_out() -> None:
             self._routes = make_routes(registry.issuers.values())
+            for view in registry.issuers.values():
+                if view.unusable is not None:
+                    self._log.error("issuer_unusable", issuer=view.name, reason=view.unusable)
 
         registry.on_new_issuers = lay_out
         await registry.refresh()
@@ -120,7 +125,7 @@ class TokenService:
                     await service.last_uses.write(service.store)
                 if loop.time() >= next_forget:
                     next_forget = loop.time() + _FORGET_SECONDS
-                    await service.store.forget_expired(service.clock.now())
+                    await service.store.forget_expired(service.clock.now() - _KEEP_EXPIRED_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever happens, the next round comes
                 self._log.warning("upkeep_failed", reason=type(error).__name__)
 

@@ -1,15 +1,15 @@
 """One issuer as the endpoints see it: its address, dialect, APIs and keys, and its documents."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import msgspec
 
 from tokenbooth.protocol.client_auth import BASIC, POST
-from tokenbooth.protocol.dialects import Dialect
+from tokenbooth.protocol.dialects import STANDARD, Dialect, dialect_named
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, REFRESH_TOKEN
-from tokenbooth.server.keyring import IssuerKeys
+from tokenbooth.server.keyring import NO_KEYS, IssuerKeys
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, Issuer
 
 TOKEN_PATH = "/oauth2/token"
@@ -32,6 +32,7 @@ class IssuerView:
     keys: IssuerKeys
     grant_types: tuple[str, ...]
     metadata: bytes = field(repr=False)  # RFC 8414
+    unusable: str | None = None  # why nothing of this issuer can be answered now
 
     @property
     def path(self) -> str:
@@ -60,6 +61,13 @@ def view_issuer(
         grant_types=grants_of(issuer),
         metadata=msgspec.json.encode(_metadata(issuer, url, dialect, apis)),
     )
+
+
+def unusable_issuer(issuer: Issuer, *, base_url: str, why: str) -> IssuerView:
+    """Return a view that keeps the issuer's place, so that its clients hear 503 and not 404."""
+    standard = dialect_named(STANDARD)
+    view = view_issuer(issuer, base_url=base_url, dialect=standard, apis=(), keys=NO_KEYS)
+    return replace(view, unusable=why)
 
 
 def issuer_url(issuer: Issuer, base_url: str) -> str:

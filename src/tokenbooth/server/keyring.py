@@ -73,6 +73,11 @@ class IssuerKeys:
         return None
 
 
+NO_KEYS = IssuerKeys(
+    signing=None, sealing=None, published=(), opening=(), jwks=b'{"keys":[]}', stale_at=FOREVER
+)
+
+
 class Keyring:
     """Opens stored keys once, and says which of them are in use at a given time."""
 

@@ -4,16 +4,27 @@ Issuers, APIs and keys are few and all held; clients are read when first asked f
 latest `cache_size` of them are kept.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tokenbooth.clock import Clock
-from tokenbooth.protocol.dialects import Dialect, DialectRefused
-from tokenbooth.server.issuer_view import IssuerView, view_issuer
+from tokenbooth.protocol.dialects import Dialect
+from tokenbooth.protocol.errors import KeyRefused
+from tokenbooth.server.issuer_view import IssuerView, unusable_issuer, view_issuer
 from tokenbooth.server.keyring import FOREVER, Keyring
-from tokenbooth.server.records import Client, Credential, RegisteredClient
+from tokenbooth.server.records import (
+    Api,
+    Change,
+    Client,
+    Credential,
+    Issuer,
+    RegisteredClient,
+    StoredKey,
+)
 from tokenbooth.server.secrets import stored_digest
 from tokenbooth.server.stores.contract import Store
+from tokenbooth.server.vault import VaultError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,29 +64,34 @@ class Registry:
         self._cache_size = cache_size
         self._clients: dict[tuple[str, str], KnownClient] = {}
         self._revision = -1
-        self._stale_at = FOREVER
+        self._stale_at = -FOREVER
+        self._refreshing = asyncio.Lock()
         self.issuers: Mapping[str, IssuerView] = {}
         self.on_new_issuers: Callable[[], None] = lambda: None
 
     async def refresh(self) -> None:
         """Take over what has changed in the store; raises StoreUnavailable."""
-        if self._clock.now() >= self._stale_at:  # a key's time has come
-            await self._load_issuers()
-        revision = await self._store.revision()
-        if revision == self._revision:
-            return
-        changes = await self._store.changes_since(self._revision)
+        # One at a time: a slower reader must not put older issuers over newer ones.
+        async with self._refreshing:
+            revision = await self._store.revision()
+            if revision != self._revision:
+                self._take_over(await self._store.changes_since(self._revision), revision)
+            if self._clock.now() >= self._stale_at:  # a change, or a key's time has come
+                await self._load_issuers()
+
+    def _take_over(self, changes: Sequence[Change] | None, revision: int) -> None:
+        # Without a pause in between: whoever reads a client meanwhile sees the new revision, and
+        # does not keep what was read under the old one.
+        self._revision = revision
         if changes is None:  # too far behind: know nothing rather than something old
             self._clients.clear()
-            reload_issuers = True
-        else:
-            reload_issuers = any(change.kind != "client" for change in changes)
-            for change in changes:
-                if change.kind == "client":
-                    self._clients.pop((change.issuer, change.id), None)
-        if reload_issuers:
-            await self._load_issuers()
-        self._revision = revision if changes is None else max(revision, self._revision)
+            self._stale_at = -FOREVER
+            return
+        for change in changes:
+            if change.kind == "client":
+                self._clients.pop((change.issuer, change.id), None)
+            else:
+                self._stale_at = -FOREVER
 
     async def client(self, issuer: str, client_id: str) -> KnownClient | None:
         """Return the client, from memory or the store; raises StoreUnavailable."""
@@ -95,8 +111,9 @@ class Registry:
         return known
 
     async def ask_store(self, issuer: str, client_id: str) -> None:
-        """Read the client from the store for nothing but the time it takes."""
-        await self._store.get_client(issuer, client_id)
+        """Ask the store for nothing but the time that an unknown client takes."""
+        # No client id has this character, so the store finds as little as for an unknown one.
+        await self._store.get_client(issuer, f"\x7f{client_id}")
 
     def remembers(self, issuer: str, client_id: str) -> bool:
         """Whether `client()` would answer without asking the store."""
@@ -104,27 +121,37 @@ class Registry:
 
     async def _load_issuers(self) -> None:
         now = self._clock.now()
-        keys = await self._store.list_keys()
+        # Issuers first: one that is added meanwhile comes with the next change, whole.
+        issuers = await self._store.list_issuers()
         apis = await self._store.list_apis()
-        views = {}
-        for issuer in await self._store.list_issuers():
-            dialect = self._dialects.get(issuer.dialect)
-            if dialect is None:
-                message = (
-                    f"Issuer {issuer.name} uses the dialect {issuer.dialect!r}, "
-                    "of which there is no file; set TOKENBOOTH_DIALECTS to its folder."
-                )
-                raise DialectRefused(message)
-            views[issuer.name] = view_issuer(
-                issuer,
-                base_url=self._base_url,
-                dialect=dialect,
-                apis=tuple(api for api in apis if api.issuer == issuer.name),
-                keys=self._keyring.as_of(now, issuer.name, keys),
-            )
+        keys = await self._store.list_keys()
+        views = {issuer.name: self._view(issuer, apis, keys, now) for issuer in issuers}
         self.issuers = views
         self._stale_at = min((view.keys.stale_at for view in views.values()), default=FOREVER)
         self.on_new_issuers()
+
+    def _view(
+        self, issuer: Issuer, apis: Sequence[Api], keys: Sequence[StoredKey], now: float
+    ) -> IssuerView:
+        # What is wrong with one issuer must not take the others down.
+        dialect = self._dialects.get(issuer.dialect)
+        if dialect is None:
+            why = (
+                f"there is no file of its dialect {issuer.dialect!r}; "
+                "set TOKENBOOTH_DIALECTS to its folder"
+            )
+            return unusable_issuer(issuer, base_url=self._base_url, why=why)
+        try:
+            issuer_keys = self._keyring.as_of(now, issuer.name, keys)
+        except (VaultError, KeyRefused) as error:
+            return unusable_issuer(issuer, base_url=self._base_url, why=str(error))
+        return view_issuer(
+            issuer,
+            base_url=self._base_url,
+            dialect=dialect,
+            apis=tuple(api for api in apis if api.issuer == issuer.name),
+            keys=issuer_keys,
+        )
 
 
 def _know(registered: RegisteredClient) -> KnownClient:

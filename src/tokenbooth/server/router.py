@@ -8,6 +8,7 @@ from tokenbooth.server.endpoints.discovery import key_set, metadata
 from tokenbooth.server.endpoints.introspection import introspection
 from tokenbooth.server.endpoints.revocation import revocation
 from tokenbooth.server.endpoints.token import token
+from tokenbooth.server.endpoints.unusable import unusable
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import (
     INTROSPECTION_PATH,
@@ -51,18 +52,19 @@ class Routes:
 
 def make_routes(issuers: Iterable[IssuerView]) -> Routes:
     """Lay out the endpoints of all issuers."""
-    anywhere: dict[str, Route] = {}
+    by_name: dict[str, Route] = {}
+    by_url: dict[str, Route] = {}
     by_host: dict[str, dict[str, Route]] = {}
     for issuer in issuers:
-        prefixes = {issuer.path}
-        if issuer.record.url is not None:
+        by_name |= _paths(issuer, "" if issuer.name == DEFAULT_ISSUER else f"/{issuer.name}")
+        if issuer.record.url is None:
+            by_url |= _paths(issuer, issuer.path)
+        else:
             owned = by_host.setdefault(urlsplit(issuer.url).netloc.lower(), {})
-            owned.update(_paths(issuer, issuer.path))
-            prefixes = set()
-        prefixes.add("" if issuer.name == DEFAULT_ISSUER else f"/{issuer.name}")
-        for prefix in prefixes:
-            anywhere.update(_paths(issuer, prefix))
-    return Routes(anywhere=anywhere, by_host=by_host)
+            owned |= _paths(issuer, issuer.path)
+    # The path of an issuer's own URL wins: tokens from there must name that issuer, even where
+    # another issuer is called like a part of the service's address.
+    return Routes(anywhere=by_name | by_url, by_host=by_host)
 
 
 def _paths(issuer: IssuerView, prefix: str) -> dict[str, Route]:
@@ -78,4 +80,6 @@ def _paths(issuer: IssuerView, prefix: str) -> dict[str, Route]:
         # appends it. Clients try both.
         endpoints[f"/.well-known/{name}{prefix}"] = metadata
         endpoints[f"{prefix}/.well-known/{name}"] = metadata
+    if issuer.unusable is not None:
+        endpoints = dict.fromkeys(endpoints, unusable)
     return {path: Route(endpoint=endpoint, issuer=issuer) for path, endpoint in endpoints.items()}

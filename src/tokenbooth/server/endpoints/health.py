@@ -16,7 +16,7 @@ async def readyz(exchange: Exchange, service: Service) -> None:
     missing = [
         f"issuer {view.name} has no key in use"
         for view in service.registry.issuers.values()
-        if view.keys.signing is None or view.keys.sealing is None
+        if view.unusable is None and (view.keys.signing is None or view.keys.sealing is None)
     ]
     try:
         await service.store.check()
@@ -25,4 +25,10 @@ async def readyz(exchange: Exchange, service: Service) -> None:
     if missing:
         await send_json(exchange, {"status": "unavailable", "missing": missing}, status=503)
     else:
-        await send_json(exchange, {"status": "ready"})
+        await send_json(exchange, {"status": "ready", **_unusable(service)})
+
+
+def _unusable(service: Service) -> dict[str, object]:
+    # Not a reason to take this node away: the other issuers work here as well as anywhere.
+    names = [view.name for view in service.registry.issuers.values() if view.unusable is not None]
+    return {"unusable_issuers": names} if names else {}
