@@ -13,7 +13,7 @@ from tokenbooth.protocol.keys import SigningKey
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.issuer_view import IssuerView
-from tokenbooth.server.policy import Decision
+from tokenbooth.server.policy import Decision, RefreshUse
 from tokenbooth.server.sealing import ACCESS_PREFIX, REFRESH_PREFIX, SealingKey
 
 _ID_BYTES = 16  # 128 random bits: no two tokens ever share an id
@@ -75,12 +75,14 @@ def new_id() -> str:
 
 
 def _refresh_token(decision: Decision, claims: dict[str, Any], issuer: IssuerView) -> Secret:
+    # RFC 6749 §6: a new refresh token has the scope of the old one, not of a narrowed request.
+    first: Decision | RefreshUse = decision.spends or decision
     # A lost answer is repeated with the same generation, so both copies spend the same claim.
     sealed = {
         "iss": claims["iss"],
         "client_id": decision.client_id,
-        "aud": decision.audience,
-        "scope": claims["scope"],
+        "aud": first.audience,
+        "scope": str(first.scope),
         "iat": claims["iat"],
         "exp": claims["iat"] + decision.refresh_lifetime,
         "jti": new_id(),

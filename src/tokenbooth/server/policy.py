@@ -17,6 +17,8 @@ class RefreshUse:
     family: str
     generation: int
     expires_at: float
+    scope: Scope  # of the refresh token, which narrowing an access token leaves as it is
+    audience: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

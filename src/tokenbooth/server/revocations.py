@@ -5,6 +5,10 @@ from tokenbooth.server.recognition import OurToken
 from tokenbooth.server.records import Revocation
 from tokenbooth.server.stores.contract import RevocationStore
 
+# No access or refresh token lives longer, whatever the policies of its issuer and client are
+# now or were when it was issued.
+_LONGEST_LIFETIME = 400 * 86_400
+
 
 async def is_revoked(token: OurToken, issuer: IssuerView, store: RevocationStore) -> bool:
     """Whether the token was revoked, as of now on any node; raises StoreUnavailable."""
@@ -29,14 +33,9 @@ async def revoke_family(
     family: str, issuer: IssuerView, store: RevocationStore, now: float
 ) -> None:
     """Revoke every token that came from one first refresh token."""
-    # Nothing of the family that exists now lives longer than the longest lifetime from now.
-    longest = max(issuer.record.refresh_lifetime, issuer.record.token_lifetime, _DAY)
     await store.revoke(
-        [Revocation(issuer=issuer.name, key=f"sid:{family}", expires_at=now + longest)]
+        [Revocation(issuer=issuer.name, key=f"sid:{family}", expires_at=now + _LONGEST_LIFETIME)]
     )
-
-
-_DAY = 86_400  # covers lifetimes that were longer before the issuer's policy was changed
 
 
 def _keys(token: OurToken) -> list[str]:

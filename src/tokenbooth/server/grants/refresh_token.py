@@ -35,30 +35,39 @@ def decide(
         raise InvalidGrant(_USED_UP, reason=f"refresh_{refused.reason}") from refused
     if token.client_id != caller.client.client_id:
         raise InvalidGrant(_USED_UP, reason="refresh_of_another_client")
-    decision = _within(token, request, caller, issuer)
+    granted = Scope(tuple(token.claims["scope"].split()))
+    decision = _within(token, granted, request, caller, issuer)
+    if decision.refresh_lifetime is None:  # the client's were turned off after this was issued
+        raise InvalidGrant(_USED_UP, reason="refresh_access_withdrawn")
     use = RefreshUse(
-        family=str(token.family), generation=token.claims["gen"], expires_at=token.expires_at
+        family=str(token.family),
+        generation=token.claims["gen"],
+        expires_at=token.expires_at,
+        scope=granted,
+        audience=token.audience,
     )
-    return replace(decision, spends=use, refresh_lifetime=issuer.record.refresh_lifetime)
+    return replace(decision, spends=use)
 
 
 def _within(
-    token: OurToken, request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView
+    token: OurToken,
+    granted: Scope,
+    request: TokenRequest,
+    caller: AuthenticatedClient,
+    issuer: IssuerView,
 ) -> Decision:
-    granted = Scope.parse(token.claims["scope"])
     if not request.scope <= granted | Scope(issuer.dialect.tolerated_scopes):
         raise InvalidScope(f"A refreshed token can have no more than: {granted}")
     if not set(request.resources) <= set(token.audience):
         raise InvalidTarget(
             f"A refreshed token can be for no more than: {' '.join(token.audience)}"
         )
-    narrowed = replace(
-        request,
-        scope=request.scope or granted,
-        resources=request.resources or token.audience,
-    )
+    # A tolerated scope alone asks for nothing, and nothing must not mean the client's default.
+    scope = (request.scope & granted) or granted
+    narrowed = replace(request, scope=scope, resources=request.resources or token.audience)
     try:
-        return decide_by_policy(narrowed, caller, issuer)
+        decision = decide_by_policy(narrowed, caller, issuer)
+        return replace(decision, scope=decision.scope & scope)
     except (InvalidScope, InvalidTarget) as refused:
         # The client's access was cut after the first token was issued.
         raise InvalidGrant(_USED_UP, reason="refresh_access_withdrawn") from refused
@@ -79,9 +88,10 @@ async def spend(
     """
     if await store.find_revoked(issuer.name, [f"sid:{use.family}"]):
         raise InvalidGrant(_USED_UP, reason="refresh_revoked")
+    # Also when the clock was set back: a distance, or every copy would pass until it caught up.
     key = f"refresh:{issuer.name}:{use.family}:{use.generation}"
     claim = await store.claim(key, now=now, expires_at=use.expires_at)
-    if claim.won or now - claim.claimed_at <= grace:
+    if claim.won or abs(now - claim.claimed_at) <= grace:
         return
     await revoke_family(use.family, issuer, store, now)
     raise _reuse()
