@@ -41,7 +41,9 @@ def _rendering(log_format: str) -> list[Any]:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(serializer=_to_json),
         ]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    # The default traceback shows local variables, and so the secrets in them.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
 def _to_json(event: dict[str, Any], **_: object) -> bytes:

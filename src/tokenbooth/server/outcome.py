@@ -1,10 +1,12 @@
 """What became of one request, for the log: gathered on the way, written once at the end."""
 
 from tokenbooth.protocol.client_auth import Presented
+from tokenbooth.protocol.errors import printable
 from tokenbooth.server.issuance import Issued
 from tokenbooth.server.policy import Decision
 
 _LONGEST_CLIENT_ID = 128
+_SECRET_OR_TOKEN = ("tbs_", "tbo_", "tbr_", "eyJ")
 
 
 class Outcome:
@@ -19,7 +21,7 @@ class Outcome:
     def presents(self, presented: Presented) -> Presented:
         """Note who claims to be calling, and by which method."""
         if presented.client_id is not None:
-            self.fields["client_id"] = presented.client_id[:_LONGEST_CLIENT_ID]
+            self.fields["client_id"] = _shown(presented.client_id)
         self.fields["method"] = presented.method
         return presented
 
@@ -39,3 +41,10 @@ class Outcome:
         """Note a refusal with its private reason."""
         self.result = "refused"
         self.fields |= {"error": code, "reason": reason}
+
+
+def _shown(unverified_client_id: str) -> str:
+    # Secret and client ID are easily swapped, and a line break would forge a line of the log.
+    if unverified_client_id.startswith(_SECRET_OR_TOKEN):
+        return "(a secret or token)"
+    return printable(unverified_client_id, limit=_LONGEST_CLIENT_ID)
