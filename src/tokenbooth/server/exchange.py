@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
-from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge
+from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge, printable
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -58,9 +58,9 @@ class Exchange:
         if not trusted_proxies or not _is_within(address, trusted_proxies):
             return str(address)
         # From right to left: the first address that no trusted proxy of ours wrote.
-        for hop in reversed((self.header(b"x-forwarded-for") or "").split(",")):
+        for hop in reversed(",".join(self.headers(b"x-forwarded-for")).split(",")):
             if hop.strip() and not _is_within(hop.strip(), trusted_proxies):
-                return hop.strip()[:64]
+                return printable(hop.strip(), limit=64)
         return str(address)
 
     async def body(self, *, max_bytes: int, seconds: float) -> bytes:
@@ -118,4 +118,6 @@ def _is_within(address: str, networks: Networks) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
+    # A socket for both versions shows IPv4 callers as ::ffff:192.0.2.1.
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return any(parsed in network for network in networks)

@@ -1,6 +1,7 @@
 """Every setting of the token service: its default, its meaning, its environment variable."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,14 @@ from tokenbooth.protocol.dialects import Dialect, DialectRefused, built_in_diale
 
 PREFIX = "TOKENBOOTH_"
 DEFAULT_DATABASE = "sqlite:///tokenbooth.db"
+
+_LEAST_SECONDS = {
+    "change_poll_seconds": 0.01,
+    "refresh_grace_seconds": 0.0,
+    "body_timeout_seconds": 0.1,
+}
+_MOST_SECONDS = 300.0
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 
 
 class SettingsRefused(ValueError):
@@ -92,7 +101,7 @@ def _as_text(value: object) -> str:
 
 
 def _mistakes(settings: Settings) -> list[str]:
-    found = []
+    found = _mistakes_in_numbers(settings)
     if not settings.database.startswith("sqlite:///"):
         found.append("TOKENBOOTH_DATABASE: use sqlite:///path/to/file.db")
     if settings.issuer_url is not None:
@@ -103,10 +112,6 @@ def _mistakes(settings: Settings) -> list[str]:
         found.append('TOKENBOOTH_LOG_FORMAT: use "console" or "json"')
     if settings.log_level not in ("debug", "info", "warning", "error"):
         found.append('TOKENBOOTH_LOG_LEVEL: use "debug", "info", "warning" or "error"')
-    if settings.workers < 1:
-        found.append("TOKENBOOTH_WORKERS: at least 1")
-    if not 0 <= settings.port <= 65_535:
-        found.append("TOKENBOOTH_PORT: 0 to 65535")
     if bool(settings.tls_cert) != bool(settings.tls_key):
         found.append("TOKENBOOTH_TLS_CERT and TOKENBOOTH_TLS_KEY go together")
     if settings.dialects is not None and not Path(settings.dialects).is_dir():
@@ -118,14 +123,34 @@ def _mistakes(settings: Settings) -> list[str]:
     return found
 
 
+def _mistakes_in_numbers(settings: Settings) -> list[str]:
+    found = [
+        f"{PREFIX}{name.upper()}: at least 1"
+        for name in ("workers", "client_cache_size", "max_body_bytes")
+        if getattr(settings, name) < 1
+    ]
+    found += [
+        f"{PREFIX}{name.upper()}: {least:g} to {_MOST_SECONDS:g} seconds"
+        for name, least in _LEAST_SECONDS.items()
+        if not least <= getattr(settings, name) <= _MOST_SECONDS
+    ]
+    if not 0 <= settings.port <= 65_535:
+        found.append("TOKENBOOTH_PORT: 0 to 65535")
+    return found
+
+
 def issuer_url_mistakes(url: str) -> list[str]:
     """Return what is wrong with an issuer identifier (RFC 8414 §2), empty if nothing is."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         return ["not a URL"]
     found = []
+    if not _URL_CHARACTERS.fullmatch(url):
+        found.append("a URL has no spaces and none but ASCII characters")
+    if "@" in parts.netloc:
+        found.append("leave out the user name: an issuer is public")
     if parts.scheme not in ("https", "http") or not host:
         found.append("an issuer is an https:// URL")
     elif parts.scheme == "http" and not is_loopback(host):

@@ -54,7 +54,11 @@ class Vault:
 def open_vault(key_file: Path, *, create: bool) -> Vault:
     """Open the vault with the key in `key_file` (64 hexadecimal digits), made if allowed."""
     if create and not key_file.exists():
-        _make_key_file(key_file)
+        try:
+            _make_key_file(key_file)
+        except OSError as error:
+            message = f"Cannot make the master key file {key_file}: {error.strerror}."
+            raise VaultError(message) from error
     try:
         text = key_file.read_text("ascii").strip()
         key = bytes.fromhex(text)
