@@ -225,8 +225,8 @@ def _check_scope(caller: Caller, scopes: Scope | str | Iterable[str]) -> None:
     if isinstance(scopes, str):
         scopes = Scope.parse(scopes)
     needed = scopes if isinstance(scopes, Scope) else Scope.of(scopes)
-    missing = needed - caller.scope
-    if missing:
+    if not set(needed.names).issubset(caller.scope.names):
+        missing = needed - caller.scope
         raise InsufficientScope(f"The token lacks the scope {missing}.", needed=str(needed))
 
 
