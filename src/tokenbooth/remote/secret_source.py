@@ -68,6 +68,11 @@ def _returned(function: Callable[[], str | Secret]) -> Secret:
 def _filled(secret: Secret, origin: str) -> Secret:
     if not secret:
         raise SecretUnavailable(f"Fill {origin}: it is empty.")
+    try:
+        secret.reveal().encode("utf-8")
+    except UnicodeEncodeError:
+        # Python reads foreign bytes of the environment as surrogates, which nobody can send.
+        raise SecretUnavailable(f"Check {origin}: it is no UTF-8 text.") from None
     return secret
 
 
