@@ -1,5 +1,7 @@
 """Get one token with the client's own token source, and say by the exit code why not."""
 
+import logging
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tokenbooth.protocol.secret import Secret
 from tokenbooth.protocol.token_answer import TokenAnswer, read_token_answer
 from tokenbooth.remote.fetch import HttpFetch, Request, Response
 
+_REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 # By the OAuth error code, or the token source's own word where no answer came.
 _BY_WORD = {
     "invalid_client": Outcome.AUTHENTICATION,
@@ -73,16 +76,28 @@ class _LastAnswer:
         self.response: Response | None = None
 
     def __call__(self, request: Request) -> Response:
+        self.response = None
         self.response = self._fetch(request)
         return self.response
+
+    def request_id(self) -> str:
+        """Say which request it was, for the operator to look up."""
+        found = self.response.headers.get("x-request-id", "") if self.response else ""
+        return f" X-Request-Id: {found}" if _REQUEST_ID.fullmatch(found) else ""
 
 
 def get_token(order: Order, *, as_json: bool) -> None:
     """Write the token to stdout; raises Failure."""
+    if order.issuer is None and order.token_url is None:
+        raise Failure(
+            Outcome.USAGE, "Give --issuer URL, or --token-url URL if the issuer has no metadata."
+        )
     dialect = _dialect(order.dialect)
     secret = _secret(order.secret)
     fetch = HttpFetch(allow_plain_http_for_development=order.allow_plain_http)
     recording = _LastAnswer(fetch)
+    # The token source also logs why there is no token; here the error says it.
+    logging.getLogger("tokenbooth.client").addHandler(logging.NullHandler())
     try:
         with TokenSource(
             client_id=order.client_id,
@@ -98,7 +113,7 @@ def get_token(order: Order, *, as_json: bool) -> None:
         ) as source:
             token = source.token()
     except ClientError as error:
-        raise Failure(outcome_of(error), str(error)) from error
+        raise Failure(outcome_of(error), str(error) + recording.request_id()) from error
     finally:
         fetch.close()
     if as_json:

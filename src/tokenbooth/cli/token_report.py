@@ -196,7 +196,9 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
         seconds = float(value)
     except OverflowError:
         return None
-    return seconds if math.isfinite(seconds) else None
+    if not math.isfinite(seconds):
+        return None
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str | None:
