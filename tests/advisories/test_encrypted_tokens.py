@@ -27,10 +27,10 @@ ES256 = key_for("ES256")
 def test_an_encrypted_token_is_refused_before_any_work(header):
     token = ".".join([segment(header), segment(b"k" * 40), segment(b"i" * 12), "AAAA", "AAAA"])
 
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(TokenRefused, match="malformed"):
         accept(token)
-    assert time.perf_counter() - start < 0.25
+    assert time.thread_time() - start < 0.25
 
 
 def test_a_compressed_payload_is_never_unpacked():

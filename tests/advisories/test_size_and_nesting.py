@@ -20,14 +20,14 @@ from tokenbooth.protocol.keys import parse_key_set, verification_key
 from tokenbooth.protocol.scope import Scope
 
 MEGABYTE = 1 << 20
-QUICK = 0.25  # seconds; most take microseconds, and the machine may be busy
+QUICK = 0.25  # seconds of computing; most take microseconds, and the tracing of coverage is slow
 
 
 def refused_quickly(error: type[ProtocolError], work: Callable[[], object]) -> bool:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(error):
         work()
-    return time.perf_counter() - start < QUICK
+    return time.thread_time() - start < QUICK
 
 
 def test_a_token_of_ten_megabytes_is_refused_unread():
@@ -83,9 +83,9 @@ def test_a_key_of_endless_numbers_is_refused():
 def test_a_form_of_a_megabyte_is_refused_or_read_quickly():
     for body in (b"&" * MEGABYTE, b"a=1&" * (MEGABYTE // 4), b"%" * MEGABYTE, b"a=%zz" * 200_000):
         assert refused_quickly(InvalidRequest, lambda body=body: parse_form(body, CONTENT_TYPE))
-    start = time.perf_counter()
+    start = time.thread_time()
     assert parse_form(b"a=" + b"%41" * (MEGABYTE // 3), CONTENT_TYPE).get("a")
-    assert time.perf_counter() - start < 4 * QUICK
+    assert time.thread_time() - start < 4 * QUICK
 
 
 def test_long_scopes_and_credentials_are_refused_quickly():
