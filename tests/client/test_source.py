@@ -470,3 +470,19 @@ def test_a_secret_put_in_its_place_is_found_at_once(make, monkeypatch) -> None:
         source.token()
     monkeypatch.setenv("LATE_SECRET", "s")
     assert source.token().access_token == "token-1"
+
+
+def test_a_renewal_that_fails_is_logged_while_the_old_token_serves(
+    make, clock, server, caplog
+) -> None:
+    source = make()
+    source.token()
+    server.on(TOKEN_PATH, Reply(status=503))
+    clock.travel(3550)
+    source.token()
+    assert "is not renewed: Try again later" in caplog.text
+    clock.travel(51)
+    caplog.clear()
+    with pytest.raises(TokenEndpointDown):
+        source.token()
+    assert caplog.text == ""

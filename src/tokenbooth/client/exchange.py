@@ -97,7 +97,7 @@ def failure_of(
     status, code = refusal.status, refusal.code
     said = " ".join(filter(None, (str(status), code)))
     if refusal.description:
-        said += f" ({_redacted(refusal.description, proof)})"
+        said += f" ({_redacted(refusal.description, proof).rstrip('.')})"
     is_transient = status >= 500 or status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES
     if is_transient:
         fix = "Ask less often" if status == 429 else "Try again later"

@@ -30,8 +30,7 @@ class RequestsAuth:
     def __init__(self, source: Tokens) -> None:
         self._source = source
 
-    # The libraries' own types would tie this file to one of them.
-    def __call__(self, request: Any) -> Any:  # noqa: ANN401
+    def __call__(self, request: Any) -> Any:  # noqa: ANN401 - either library's
         if not hasattr(request, "register_hook"):
             raise TypeError(
                 "Take source.auth after the import of httpx, or pass it to httpx2, requests or "
@@ -48,9 +47,9 @@ class RequestsAuth:
         self,
         token: Token,
         rewind: Callable[[], None] | None,
-        response: Any,  # noqa: ANN401
+        response: Any,  # noqa: ANN401 - either library's
         **kwargs: object,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401 - either library's
         # Theft: after a redirect to another host the library took the header off; so do we.
         if response.request.headers.get("Authorization") != token.authorization:
             return response
@@ -73,7 +72,7 @@ class RequestsAuth:
         return answer
 
 
-def _rewinding(body: Any) -> Callable[[], None] | None:  # noqa: ANN401
+def _rewinding(body: Any) -> Callable[[], None] | None:  # noqa: ANN401 - either library's
     """Return what makes the body ready to be sent again, None where it is gone once sent."""
     if body is None or isinstance(body, str | bytes | bytearray):
         return lambda: None

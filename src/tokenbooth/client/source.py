@@ -234,7 +234,8 @@ class TokenSource:
             state.failed += 1
             state.failure = outcome
             state.quiet_until = self._monotonic() + self._pacing.before_go(state.failed, outcome)
-            _log.warning("no token for %s: %s", self._shown, outcome.text)
+            if not is_urgent:  # Otherwise whoever asks is told by an error.
+                _log.warning("the token of %s is not renewed: %s", self._shown, outcome.text)
         return outcome
 
     def _good(self) -> Token | None:

@@ -105,7 +105,7 @@ def bound_by_deadline(client: "httpx2.Client") -> None:
     the library's time-outs start anew with each read, and it has no public place for ours.
     """
     inside: Any = client
-    for transport in (inside._transport, *inside._mounts.values()):  # noqa: SLF001
+    for transport in (inside._transport, *inside._mounts.values()):  # noqa: SLF001 - see above
         if transport is not None:
-            pool = transport._pool  # noqa: SLF001
-            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001
+            pool = transport._pool  # noqa: SLF001 - see above
+            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001 - see above
