@@ -10,6 +10,7 @@ import click
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.options import read_stdin
 from tokenbooth.cli.output import write_json
+from tokenbooth.client.credentials import secret_reader
 from tokenbooth.client.errors import (
     ClientError,
     ConfigurationRefused,
@@ -137,7 +138,7 @@ def outcome_of(error: ClientError) -> Outcome:
     return _BY_STATUS.get(error.status or 0, Outcome.FAILED)
 
 
-def _secret(place: str) -> str | Secret:
+def _secret(place: str) -> Secret:
     if place == "-":
         return Secret(read_stdin("client secret"))
     if not place.startswith(("env:", "file:")):
@@ -148,7 +149,11 @@ def _secret(place: str) -> str | Secret:
             "--secret - to read it from stdin. A secret on the command line can be read in the "
             "list of processes and in the shell's history; if that was one, rotate it.",
         )
-    return place
+    # Read before anything goes out: a missing variable is found without a network.
+    try:
+        return secret_reader(place)()
+    except (ConfigurationRefused, SecretUnavailable) as error:
+        raise Failure(Outcome.USAGE, str(error)) from error
 
 
 def _dialect(name: str) -> Dialect:
