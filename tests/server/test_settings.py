@@ -1,0 +1,182 @@
+"""Settings: every mistake is told at once, and workers load the same ones."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenbooth.server.settings import (
+    Settings,
+    SettingsRefused,
+    is_loopback,
+    issuer_url_mistakes,
+    parse_networks,
+)
+
+
+def mistakes(**variables):
+    with pytest.raises(SettingsRefused) as caught:
+        Settings.load({f"TOKENBOOTH_{name.upper()}": text for name, text in variables.items()})
+    return str(caught.value).splitlines()
+
+
+def test_nothing_needs_to_be_set():
+    assert Settings.load({}) == Settings()
+
+
+def test_reads_the_environment_and_lets_overrides_win():
+    environment = {"TOKENBOOTH_PORT": "1234", "TOKENBOOTH_HOST": "::1", "TOKENBOOTH_DEMO": "true"}
+
+    settings = Settings.load(environment, port=4321, host=None)
+
+    assert (settings.port, settings.host, settings.demo) == (4321, "::1", True)
+
+
+def test_tells_every_mistake_at_once():
+    found = mistakes(
+        port="many",
+        workers="0",
+        log_format="xml",
+        log_level="loud",
+        database="mysql://db",
+        issuer_url="http://auth.example.com/?a#b",
+        tls_cert="cert.pem",
+        trusted_proxy="10.0.0.0/99",
+        dialects="/nowhere/at/all",
+        client_cache_size="0",
+        max_body_bytes="-1",
+        body_timeout_seconds="nan",
+        change_poll_seconds="0",
+        refresh_grace_seconds="-1",
+    )
+
+    for name in (
+        "PORT",
+        "WORKERS",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+        "DATABASE",
+        "ISSUER_URL",
+        "TLS_CERT",
+        "TRUSTED_PROXY",
+        "DIALECTS",
+        "CLIENT_CACHE_SIZE",
+        "MAX_BODY_BYTES",
+        "BODY_TIMEOUT_SECONDS",
+        "CHANGE_POLL_SECONDS",
+        "REFRESH_GRACE_SECONDS",
+    ):
+        assert any(f"TOKENBOOTH_{name}" in line for line in found), name
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "1.5", ""])
+def test_refuses_a_port_that_is_none(port):
+    assert mistakes(port=port)[0].startswith("TOKENBOOTH_PORT")
+
+
+def test_a_worker_loads_the_same_settings(tmp_path):
+    settings = Settings(
+        database="sqlite:////srv/booth.db",
+        host="0.0.0.0",
+        port=0,
+        workers=3,
+        issuer_url="https://auth.example.com/eu",
+        demo=True,
+        master_key_file="/run/secrets/master",
+        dialects=str(tmp_path),
+        log_format="json",
+        refresh_grace_seconds=1.5,
+        trusted_proxy="10.0.0.0/8, fd00::/8",
+        tls_cert="a",
+        tls_key="b",
+    )
+
+    assert Settings.load(settings.to_environment()) == settings
+    assert Settings.load(Settings().to_environment()) == Settings()
+
+
+@given(
+    st.integers(0, 65535),
+    st.booleans(),
+    st.floats(0, 300),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+)
+def test_any_settings_survive_the_environment(port, demo, grace, host):
+    settings = Settings(port=port, demo=demo, refresh_grace_seconds=grace, host=host)
+
+    assert Settings.load(settings.to_environment()) == settings
+
+
+def test_the_database_address_is_not_shown():
+    assert "hunter2" not in repr(Settings(database="postgresql://u:hunter2@db/booth"))
+
+
+def test_loads_the_operators_dialects_beside_the_built_in_ones(tmp_path):
+    (tmp_path / "acme.toml").write_text('name = "acme"\ntoken_path = "/acme"\n')
+
+    dialects = Settings(dialects=str(tmp_path)).load_dialects()
+
+    assert dialects["acme"].token_path == "/acme"
+    assert "truphone" in dialects
+
+
+@pytest.mark.parametrize("content", [b"name = 1", b"\xff", b"not toml", b"name = 'a'\nx = 1"])
+def test_names_the_dialect_file_that_cannot_be_used(tmp_path, content):
+    (tmp_path / "acme.toml").write_bytes(content)
+
+    with pytest.raises(SettingsRefused):
+        Settings(dialects=str(tmp_path)).load_dialects()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://auth.example.com",
+        "https://auth.example.com:8443/eu",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+        "http://localhost",
+        "http://booth.localhost",
+    ],
+)
+def test_accepts_an_issuer_identifier(url):
+    assert issuer_url_mistakes(url) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "auth.example.com",
+        "ftp://auth.example.com",
+        "https://",
+        "http://auth.example.com",
+        "http://127.0.0.1.evil.example",
+        "https://auth.example.com/",
+        "https://auth.example.com?",
+        "https://auth.example.com#",
+        "https://auth.example.com:99999",
+        "https://user:pw@auth.example.com",
+        "https://auth.example.com/a b",
+        "https://auth.example.com/\n",
+        'https://auth.example.com/"',
+        "https://auth.ex\u00e4mple.com",
+        "https://[",
+    ],
+)
+def test_says_what_is_wrong_with_an_issuer_identifier(url):
+    assert issuer_url_mistakes(url)
+
+
+@given(st.text())
+def test_any_text_is_judged_as_issuer_and_host_without_a_crash(text):
+    issuer_url_mistakes(text)
+    issuer_url_mistakes("https://" + text)
+    is_loopback(text)
+
+
+@given(st.text())
+def test_any_text_is_read_as_networks_or_refused(text):
+    try:
+        parse_networks(text)
+    except ValueError:
+        return
