@@ -5,9 +5,13 @@ import cProfile
 import io
 import os
 import pstats
+import statistics
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from bench.booths import CLIENT_ID, issuer_path, prepare
 from bench.table import Table, number
@@ -20,7 +24,7 @@ _WARM_UP, _CALLS = 500, 5000
 def profile(folder: Path, kind: str = "ES256") -> str:
     """Return where the time of one kind of token request goes, by cProfile."""
     profiler = cProfile.Profile()
-    asyncio.run(_replay(folder, kind, profiler))
+    uvloop.run(_replay(folder, kind, profiler, "info"))
     text = io.StringIO()
     pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("tottime").print_stats(45)
     return text.getvalue()
@@ -28,18 +32,24 @@ def profile(folder: Path, kind: str = "ES256") -> str:
 
 def measure(folder: Path) -> Table:
     """Measure the application alone."""
-    table = Table(title="The application alone, in process", columns=("what", "CPU µs"))
+    title = "The application alone, called in process"
+    table = Table(title=title, columns=("what", "CPU µs", "of which log"))
     for kind in ("ES256", "EdDSA", "opaque"):
-        inner = folder / kind
-        inner.mkdir()
-        table.add(kind, number(asyncio.run(_replay(inner, kind, None))))
+        times = []
+        for log_level in ("info", "warning") * 3:
+            with tempfile.TemporaryDirectory(dir=folder) as inner:
+                times.append(uvloop.run(_replay(Path(inner), kind, None, log_level)))
+        logged, silent = statistics.median(times[::2]), statistics.median(times[1::2])
+        table.add(kind, number(logged), number(logged - silent))
     return table
 
 
-async def _replay(folder: Path, kind: str, profiler: cProfile.Profile | None) -> float:
+async def _replay(
+    folder: Path, kind: str, profiler: cProfile.Profile | None, log_level: str
+) -> float:
     database = folder / "inside.db"
     secret = (await asyncio.to_thread(prepare, database))[kind]
-    settings = Settings.load({}, database=f"sqlite:///{database}", log_format="console")
+    settings = Settings.load({}, database=f"sqlite:///{database}", log_level=log_level)
     kept = os.dup(2)
     with (folder / "inside.log").open("wb") as log:
         os.dup2(log.fileno(), 2)  # the log goes to a file, as in service

@@ -44,18 +44,19 @@ def parse_form(body: bytes, content_type: str | None) -> Form:
     """Read a form body; raises InvalidRequest that says how to send it rightly."""
     if content_type != CONTENT_TYPE:
         _check_content_type(content_type)
-    if _BROKEN_ESCAPE.search(body):
+    if b"%" in body and _BROKEN_ESCAPE.search(body):
         raise InvalidRequest("The body has a % that is not followed by two hexadecimal digits.")
-    fields = [field for field in body.split(b"&", MAX_PARAMETERS) if field]
     if body.count(b"&") >= MAX_PARAMETERS:
         raise InvalidRequest(f"The body has more than {MAX_PARAMETERS} parameters.")
     single: dict[str, str] = {}
     repeated: dict[str, tuple[str, ...]] = {}
     seen: set[str] = set()
-    for unverified_field in fields:
+    for unverified_field in body.split(b"&"):
+        if not unverified_field:
+            continue
         raw_name, _, raw_value = unverified_field.partition(b"=")
         name, value = _decode(raw_name), _decode(raw_value)
-        if _CONTROL.search(name):
+        if not name.isprintable() and _CONTROL.search(name):
             raise InvalidRequest("A parameter name contains a line break or control character.")
         if name in REPEATABLE:
             repeated[name] = (*repeated.get(name, ()), value) if value else repeated.get(name, ())

@@ -66,7 +66,10 @@ def read_token_question(form: Form) -> TokenQuestion:
 
 def _read_resources(form: Form) -> tuple[str, ...]:
     # `audience` is what Auth0 and Hydra call it; both name the same thing here.
-    named = tuple(dict.fromkeys(form.get_all("resource") + form.get_all("audience")))
+    named = form.get_all("resource") + form.get_all("audience")
+    if not named:
+        return ()
+    named = tuple(dict.fromkeys(named))
     if len(named) > MAX_RESOURCES:
         raise InvalidTarget(f"At most {MAX_RESOURCES} resources can be asked for at once.")
     for resource in form.get_all("resource"):

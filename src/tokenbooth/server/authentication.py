@@ -22,6 +22,7 @@ REFUSAL = (
 class AuthenticatedClient:
     """A client that has proved itself, and with what."""
 
+    known: KnownClient
     client: Client
     credential: Credential
     method: str
@@ -51,14 +52,14 @@ async def authenticate(
         )
     failure = Failure("unknown_client")
     for client_id, secret in _readings(presented):
-        from_memory = registry.remembers(issuer.name, client_id)
-        known = await registry.client(issuer.name, client_id)
+        remembered = registry.remembered(issuer.name, client_id)
+        known = remembered or await registry.client(issuer.name, client_id)
         outcome = _check(known, secret, secrets=secrets, now=now)
         if isinstance(outcome, Credential) and known is not None:
-            return _with_registered_method(known.client, outcome, presented.method)
+            return _with_registered_method(known, outcome, presented.method)
         if isinstance(outcome, Failure) and outcome.reason != "unknown_client":
             failure = outcome
-        if from_memory:
+        if remembered is not None:
             # Timing: an unknown client costs a look into the store, so every refusal does.
             await registry.ask_store(issuer.name, client_id)
     raise _refusal(presented.secret, failure, issuer=issuer, registry=registry)
@@ -90,15 +91,16 @@ def _check(
 
 
 def _with_registered_method(
-    client: Client, credential: Credential, method: str
+    known: KnownClient, credential: Credential, method: str
 ) -> AuthenticatedClient:
+    client = known.client
     if method not in client.auth_methods:
         # The secret is right, so its owner may be told.
         raise InvalidClient(
             f"The secret is correct, but this client must use {' or '.join(client.auth_methods)}.",
             reason="wrong_method",
         )
-    return AuthenticatedClient(client=client, credential=credential, method=method)
+    return AuthenticatedClient(known=known, client=client, credential=credential, method=method)
 
 
 def _refusal(

@@ -49,7 +49,7 @@ class Exchange:
 
     def headers(self, name: bytes) -> tuple[str, ...]:
         """Return every header of that lower-case name."""
-        return tuple(v.decode("latin-1") for key, v in self.scope["headers"] if key == name)
+        return tuple([v.decode("latin-1") for key, v in self.scope["headers"] if key == name])
 
     def source(self, trusted_proxies: Networks) -> str:
         """Return the caller's address; a trusted proxy's word for it counts."""

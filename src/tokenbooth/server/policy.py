@@ -9,6 +9,8 @@ from tokenbooth.server.authentication import AuthenticatedClient
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.records import Api, Client, TokenFormat
 
+_REMEMBERED_PER_CLIENT = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshUse:
@@ -35,8 +37,38 @@ class Decision:
     spends: RefreshUse | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A decision, and the issuer's state that it rests on."""
+
+    decision: Decision
+    issuer: IssuerView
+
+
 def decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView) -> Decision:
-    """Decide on scope, audience and shape; raises InvalidScope, InvalidTarget or others."""
+    """Decide on scope, audience and shape; raises InvalidScope, InvalidTarget or others.
+
+    Clients repeat themselves, so the same question gets the same answer from memory, until
+    client or issuer change: the registry then holds new ones.
+    """
+    question = (
+        request.grant_type,
+        request.scope.names,
+        request.resources,
+        caller.credential.id,
+    )
+    remembered = caller.known.decisions
+    decided: _Decided | None = remembered.get(question)
+    if decided is not None and decided.issuer is issuer:
+        return decided.decision
+    decision = _decide(request, caller, issuer)
+    if len(remembered) >= _REMEMBERED_PER_CLIENT:
+        remembered.clear()
+    remembered[question] = _Decided(decision, issuer)
+    return decision
+
+
+def _decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView) -> Decision:
     client = caller.client
     if request.grant_type not in client.grant_types:
         raise UnauthorizedClient(

@@ -7,6 +7,7 @@ latest `cache_size` of them are kept.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.dialects import Dialect
@@ -41,6 +42,8 @@ class KnownClient:
 
     client: Client
     secrets: tuple[KnownSecret, ...]
+    # What was decided for it, for `policy` alone: goes when the client changes or is forgotten.
+    decisions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Registry:
@@ -95,7 +98,7 @@ class Registry:
 
     async def client(self, issuer: str, client_id: str) -> KnownClient | None:
         """Return the client, from memory or the store; raises StoreUnavailable."""
-        known = self._clients.get((issuer, client_id))
+        known = self.remembered(issuer, client_id)
         if known is not None:
             return known
         revision = self._revision
@@ -115,9 +118,9 @@ class Registry:
         # No client id has this character, so the store finds as little as for an unknown one.
         await self._store.get_client(issuer, f"\x7f{client_id}")
 
-    def remembers(self, issuer: str, client_id: str) -> bool:
-        """Whether `client()` would answer without asking the store."""
-        return (issuer, client_id) in self._clients
+    def remembered(self, issuer: str, client_id: str) -> KnownClient | None:
+        """Return the client if it is known without asking the store."""
+        return self._clients.get((issuer, client_id))
 
     async def _load_issuers(self) -> None:
         now = self._clock.now()

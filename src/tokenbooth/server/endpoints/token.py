@@ -17,7 +17,6 @@ from tokenbooth.server.issuance import Issued, issue
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.policy import Decision
-from tokenbooth.server.records import CredentialUse
 from tokenbooth.server.service import Service
 from tokenbooth.server.wire import send_issued
 
@@ -68,13 +67,7 @@ async def _authenticate(
         presented, issuer=issuer, registry=service.registry, secrets=service.secrets, now=now
     )
     service.last_uses.note(
-        CredentialUse(
-            issuer=issuer.name,
-            client_id=caller.client.client_id,
-            credential_id=caller.credential.id,
-            at=now,
-            source=exchange.source(service.trusted_proxies),
-        )
+        caller.credential, at=now, source=exchange.source(service.trusted_proxies)
     )
     return caller
 
