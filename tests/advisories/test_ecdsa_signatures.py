@@ -29,11 +29,12 @@ def test_edge_values_sign_nothing(r, s):
         encode_dss_signature(R, S),
         SIGNATURE + b"\0",
         b"\0" + SIGNATURE,
+        SIGNATURE[:32] + b"\0" + SIGNATURE[32:],
         SIGNATURE[:-1],
         SIGNATURE * 2,
         R.to_bytes(33, "big") + S.to_bytes(33, "big"),
     ],
-    ids=["DER", "trailing zero", "leading zero", "cut", "twice", "padded numbers"],
+    ids=["DER", "trailing zero", "leading zero", "zero between", "cut", "twice", "padded numbers"],
 )
 def test_a_good_signature_in_another_encoding_is_refused(signature):
     with pytest.raises(TokenRefused, match="bad_signature"):

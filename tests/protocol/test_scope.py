@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenbooth.protocol.errors import InvalidScope
-from tokenbooth.protocol.scope import MAX_SCOPE_LENGTH, NO_SCOPE, Scope
+from tokenbooth.protocol.scope import MAX_SCOPE_LENGTH, NO_SCOPE, Scope, _cached_names
 
 ALLOWED = [c for c in map(chr, range(0x21, 0x7F)) if c not in '"\\']
 NAMES = st.lists(st.text(alphabet=ALLOWED, min_size=1, max_size=12), max_size=8)
@@ -57,6 +57,17 @@ def test_refuses_a_text_beyond_the_limit_and_takes_one_at_it():
     assert len(str(Scope.parse("a" * MAX_SCOPE_LENGTH))) == MAX_SCOPE_LENGTH
     with pytest.raises(InvalidScope):
         Scope.parse("a" * (MAX_SCOPE_LENGTH + 1))
+
+
+def test_strangers_cannot_make_the_memory_of_scopes_grow():
+    for number in range(_cached_names.cache_info().maxsize + 10):
+        Scope.parse(f"scope-{number}")
+    before = _cached_names.cache_info()
+
+    Scope.parse("long " * 60 + "scope")
+
+    assert before.currsize <= before.maxsize
+    assert _cached_names.cache_info() == before
 
 
 @pytest.mark.parametrize("names", [["a b"], [""], ["a", ""], ["a", "b\n"], [" "]])

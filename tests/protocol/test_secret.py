@@ -51,6 +51,11 @@ def test_secrets_are_equal_when_their_texts_are(left, right):
     assert hash(Secret(left)) == hash(Secret(left))
 
 
+def test_a_text_from_a_broken_environment_can_be_compared():
+    assert Secret("\udcff") == Secret("\udcff")
+    assert Secret("\udcff") != Secret("\udcfe")
+
+
 def test_is_never_equal_to_a_text():
     assert Secret(TEXT) != TEXT
 
