@@ -1,6 +1,5 @@
 """The master key and what is sealed under it."""
 
-import os
 import stat
 
 import pytest
@@ -64,7 +63,7 @@ def test_makes_a_key_file_that_its_owner_alone_can_read(tmp_path):
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert open_vault(file, create=True).unseal("label", sealed) == b"private"
-    assert os.listdir(tmp_path) == ["booth.key"]
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_never_makes_a_key_beside_a_database_that_has_another(tmp_path):
