@@ -33,6 +33,8 @@ class IssuerView:
     grant_types: tuple[str, ...]
     metadata: bytes = field(repr=False)  # RFC 8414
     unusable: str | None = None  # why nothing of this issuer can be answered now
+    # A new one for every view, so that others can tell views apart without keeping them alive.
+    mark: object = field(default_factory=object, repr=False, compare=False)
 
     @property
     def path(self) -> str:

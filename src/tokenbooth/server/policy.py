@@ -39,10 +39,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """A decision, and the issuer's state that it rests on."""
+    """A decision, and the mark of the issuer's view that it rests on."""
 
     decision: Decision
-    issuer: IssuerView
+    mark: object
 
 
 def decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView) -> Decision:
@@ -59,12 +59,12 @@ def decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerVie
     )
     remembered = caller.known.decisions
     decided: _Decided | None = remembered.get(question)
-    if decided is not None and decided.issuer is issuer:
+    if decided is not None and decided.mark is issuer.mark:
         return decided.decision
     decision = _decide(request, caller, issuer)
     if len(remembered) >= _REMEMBERED_PER_CLIENT:
         remembered.clear()
-    remembered[question] = _Decided(decision, issuer)
+    remembered[question] = _Decided(decision, issuer.mark)
     return decision
 
 
