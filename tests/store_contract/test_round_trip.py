@@ -11,10 +11,13 @@ from tokenbooth.server.records import (
     Account,
     Api,
     ApiAccess,
+    ApiPolicy,
     ApiScope,
     Client,
+    ClientPolicy,
     Credential,
     Issuer,
+    IssuerPolicy,
     RegisteredClient,
     StoredKey,
 )
@@ -26,6 +29,14 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 times = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
 lifetimes = st.integers(0, 2**31 - 1)
 formats = st.sampled_from(["jwt", "opaque"])
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
+    max_leaves=4,
+)
+json_objects = st.dictionaries(texts, json_values, max_size=2)
+some_names = st.lists(texts, max_size=2).map(tuple)
 
 issuers = st.builds(
     Issuer,
@@ -39,6 +50,7 @@ issuers = st.builds(
     refresh_lifetime=lifetimes,
     alg=texts,
     created_at=times,
+    policy=st.builds(IssuerPolicy, profile=st.sampled_from(["oauth21", "fapi2"])),
 )
 apis = st.builds(
     Api,
@@ -48,6 +60,7 @@ apis = st.builds(
     scopes=st.lists(st.builds(ApiScope, name=texts, description=texts), max_size=3).map(tuple),
     self_service=st.booleans(),
     created_at=times,
+    policy=st.builds(ApiPolicy, claims=json_objects, authorization_details=some_names),
 )
 keys = st.builds(
     StoredKey,
@@ -86,13 +99,23 @@ clients = st.builds(
     refresh_tokens=st.none() | st.booleans(),
     created_at=times,
     updated_at=times,
+    policy=st.builds(
+        ClientPolicy,
+        dpop_bound=st.booleans(),
+        certificate_bound=st.booleans(),
+        jwks_uri=st.none() | texts,
+        networks=some_names,
+        quota_per_hour=st.none() | lifetimes,
+        claims=json_objects,
+        authorization_details=some_names,
+    ),
 )
 credentials = st.builds(
     Credential,
     id=st.sampled_from(["k1", "k2", "k3"]),
     issuer=st.sampled_from(["default", "sandbox"]),
     client_id=st.sampled_from(["a", "B", "", "é"]),
-    kind=st.sampled_from(["secret", "jwk"]),
+    kind=st.sampled_from(["secret", "jwk", "certificate", "federated"]),
     data=texts,
     label=texts,
     hint=texts,

@@ -1,14 +1,45 @@
 """The rows that a store keeps, as frozen values. Times are seconds since 1970 UTC."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 TokenFormat = Literal["jwt", "opaque"]
-CredentialKind = Literal["secret", "jwk"]
+CredentialKind = Literal["secret", "jwk", "certificate", "federated"]
 KeyPurpose = Literal["sign", "seal", "pepper"]
 ChangeKind = Literal["issuer", "api", "client", "key"]
 
 DEFAULT_ISSUER = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerPolicy:
+    """What an issuer may be told beyond its identity. Every policy is whole by its defaults."""
+
+    profile: Literal["oauth21", "fapi2"] = "oauth21"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiPolicy:
+    """What an API may be told beyond its audience and scopes."""
+
+    claims: Mapping[str, Any] = field(default_factory=dict)  # JSON, in every token for it
+    authorization_details: tuple[str, ...] = ()  # the types it understands (RFC 9396)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientPolicy:
+    """What a client may be told beyond its access."""
+
+    dpop_bound: bool = False
+    certificate_bound: bool = False
+    jwks_uri: str | None = None
+    networks: tuple[str, ...] = ()  # CIDR ranges it must call from; none: anywhere
+    networks_observe: bool = False  # only log what `networks` would refuse
+    quota_per_hour: int | None = None  # tokens
+    quota_observe: bool = False  # only log what the quota would refuse
+    claims: Mapping[str, Any] = field(default_factory=dict)  # JSON, in every token it gets
+    authorization_details: tuple[str, ...] = ()  # the types it may ask for (RFC 9396)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +56,7 @@ class Issuer:
     refresh_lifetime: int = 1800  # seconds
     alg: str = "ES256"
     created_at: float
+    policy: IssuerPolicy = IssuerPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +77,7 @@ class Api:
     scopes: tuple[ApiScope, ...] = ()
     self_service: bool = False
     created_at: float
+    policy: ApiPolicy = ApiPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +106,7 @@ class Client:
     refresh_tokens: bool | None = None  # False: none, even where the issuer gives them
     created_at: float
     updated_at: float
+    policy: ClientPolicy = ClientPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +117,7 @@ class Credential:
     issuer: str
     client_id: str
     kind: CredentialKind
-    data: str  # the digest of a secret, or the public JWK as JSON; never the secret
+    data: str  # the digest of a secret, or JSON (the public JWK, ...); never the secret
     label: str = ""
     hint: str = ""  # the secret's last four characters, or the key's thumbprint
     created_at: float
@@ -135,12 +169,23 @@ class StoredKey:
 class Revocation:
     """Something that is no longer valid, kept until it would have expired anyway.
 
-    `key` reads `jti:<id>` for one token and `sid:<id>` for a family of refreshed tokens.
+    `key` reads `jti:<id>` for one token, `sid:<id>` for a family of refreshed tokens,
+    `credential:<id>` for what one credential was used to get, `client:<id>`, and `issuer:`.
     """
 
     issuer: str
     key: str
     expires_at: float
+    before: float | None = None  # only tokens issued at or before then; None: all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationPage:
+    """Revocations in the order of their commits, and the cursor to go on from."""
+
+    revocations: tuple[Revocation, ...]
+    cursor: int
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

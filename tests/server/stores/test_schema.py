@@ -35,6 +35,7 @@ async def test_every_lookup_by_key_uses_an_index(store):
         "SELECT * FROM credentials WHERE issuer = 'a' AND client_id = 'b'",
         "SELECT * FROM client_apis WHERE issuer = 'a' AND api = 'b'",
         "SELECT key FROM revocations WHERE issuer = 'a' AND key = 'b'",
+        "SELECT key FROM revocations WHERE issuer = 'a' AND seq > 1 ORDER BY seq LIMIT 2",
         "DELETE FROM revocations WHERE expires_at < 1",
         "DELETE FROM claims WHERE expires_at < 1",
         "DELETE FROM changes WHERE revision <= 1 OR at < 1",

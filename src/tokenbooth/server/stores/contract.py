@@ -10,7 +10,7 @@ StoreError
 └── StoreUnavailable  the database cannot be asked now; nothing was decided
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from tokenbooth.server.records import (
     Issuer,
     RegisteredClient,
     Revocation,
+    RevocationPage,
     StoredKey,
 )
 
@@ -106,10 +107,15 @@ class ClientStore(Protocol):
         AlreadyExists is also for a credential's id, anywhere, and for an API that is listed twice.
         """
 
-    async def replace_client(self, client: Client) -> None:
-        """Replace all but the credentials; raises NotFound (it, its account or an API)."""
+    async def replace_client(self, client: Client, *, revoking: Sequence[Revocation] = ()) -> None:
+        """Replace all but the credentials; raises NotFound (it, its account or an API).
 
-    async def delete_client(self, issuer: str, client_id: str) -> None:
+        Here and below, `revoking` is revoked in the same transaction.
+        """
+
+    async def delete_client(
+        self, issuer: str, client_id: str, *, revoking: Sequence[Revocation] = ()
+    ) -> None:
         """Delete with all credentials; raises NotFound."""
 
     async def add_credential(self, credential: Credential) -> None:
@@ -118,7 +124,14 @@ class ClientStore(Protocol):
     async def replace_credential(self, credential: Credential) -> None:
         """Replace all of that credential but its last use; raises NotFound."""
 
-    async def delete_credential(self, issuer: str, client_id: str, credential_id: str) -> None:
+    async def delete_credential(
+        self,
+        issuer: str,
+        client_id: str,
+        credential_id: str,
+        *,
+        revoking: Sequence[Revocation] = (),
+    ) -> None:
         """Delete; raises NotFound."""
 
     async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
@@ -151,10 +164,19 @@ class RevocationStore(Protocol):
     """What is no longer valid, and what may be used only once."""
 
     async def revoke(self, revocations: Sequence[Revocation]) -> None:
-        """Remember; an entry that is there already keeps the later expiry."""
+        """Remember; an entry that is there already keeps the later expiry and `before`."""
 
-    async def find_revoked(self, issuer: str, keys: Sequence[str]) -> frozenset[str]:
-        """Return those of `keys` that are revoked, as of this moment on any node."""
+    async def find_revoked(self, issuer: str, keys: Sequence[str]) -> Mapping[str, float | None]:
+        """Return those of `keys` that are revoked and their `before`, as of now on any node."""
+
+    async def revocations_since(
+        self, issuer: str, cursor: int, *, now: float, limit: int
+    ) -> RevocationPage | None:
+        """Return what was revoked or extended behind `cursor` (0: ever) and has not expired.
+
+        In the order of the commits: nothing ever appears behind a cursor that was handed out.
+        None when the cursor is of a later state than the database's: it was set back.
+        """
 
     async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
         """Claim `key` until `expires_at`. Atomic: exactly one caller on all nodes ever wins."""

@@ -11,12 +11,17 @@ from tokenbooth.server.records import (
     Account,
     Api,
     ApiAccess,
+    ApiPolicy,
     ApiScope,
     Change,
     Client,
+    ClientPolicy,
     Credential,
     Issuer,
+    IssuerPolicy,
     RegisteredClient,
+    Revocation,
+    RevocationPage,
     StoredKey,
 )
 from tokenbooth.server.stores.contract import StoreUnavailable
@@ -31,6 +36,10 @@ T = TypeVar("T")
 
 _names = json.Decoder(tuple[str, ...])
 _scopes = json.Decoder(tuple[ApiScope, ...])
+# They pass over members that they do not know: a newer program may have written them.
+_issuer_policy = json.Decoder(IssuerPolicy)
+_api_policy = json.Decoder(ApiPolicy)
+_client_policy = json.Decoder(ClientPolicy)
 
 
 def _json(value: object) -> str:
@@ -44,6 +53,17 @@ def _read(decoder: json.Decoder[T], text: str) -> T:
         raise StoreUnavailable("The database holds a damaged row.") from error
 
 
+def _policy_json(policy: IssuerPolicy | ApiPolicy | ClientPolicy) -> str:
+    default = type(policy)()
+    return _json(
+        {
+            field.name: value
+            for field in fields(policy)
+            if (value := getattr(policy, field.name)) != getattr(default, field.name)
+        }
+    )
+
+
 def _plain(record: Account | Credential | Issuer | StoredKey, *without: str) -> dict[str, object]:
     return {
         field.name: getattr(record, field.name)
@@ -54,7 +74,7 @@ def _plain(record: Account | Credential | Issuer | StoredKey, *without: str) -> 
 
 def issuer_row(issuer: Issuer) -> dict[str, object]:
     """Return the columns of `issuers`."""
-    return _plain(issuer)
+    return _plain(issuer, "policy") | {"policy": _policy_json(issuer.policy)}
 
 
 def issuer_of(row: Row) -> Issuer:
@@ -70,6 +90,7 @@ def issuer_of(row: Row) -> Issuer:
         refresh_lifetime=row[7],
         alg=row[8],
         created_at=row[9],
+        policy=_read(_issuer_policy, row[10]),
     )
 
 
@@ -82,6 +103,7 @@ def api_row(api: Api) -> dict[str, object]:
         "scopes": _json(api.scopes),
         "self_service": api.self_service,
         "created_at": api.created_at,
+        "policy": _policy_json(api.policy),
     }
 
 
@@ -94,6 +116,7 @@ def api_of(row: Row) -> Api:
         scopes=_read(_scopes, row[3]),
         self_service=bool(row[4]),
         created_at=row[5],
+        policy=_read(_api_policy, row[6]),
     )
 
 
@@ -122,6 +145,7 @@ def client_row(client: Client) -> dict[str, object]:
         "refresh_tokens": client.refresh_tokens,
         "created_at": client.created_at,
         "updated_at": client.updated_at,
+        "policy": _policy_json(client.policy),
     }
 
 
@@ -214,6 +238,20 @@ def _client(
         refresh_tokens=None if row[9] is None else bool(row[9]),
         created_at=row[10],
         updated_at=row[11],
+        policy=_read(_client_policy, row[12]),
+    )
+
+
+def revocation_page(issuer: str, rows: Sequence[Row], newest: int, limit: int) -> RevocationPage:
+    """Put a page together from (key, expires_at, before, seq); a full one may not be the last."""
+    is_last = len(rows) < limit
+    return RevocationPage(
+        revocations=tuple(
+            Revocation(issuer=issuer, key=key, expires_at=expires_at, before=before)
+            for key, expires_at, before, _ in rows
+        ),
+        cursor=newest if is_last else rows[-1][3],
+        is_last=is_last,
     )
 
 

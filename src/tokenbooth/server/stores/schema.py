@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from tokenbooth.server.stores.contract import StoreUnavailable
 
 # The newest file in migrations/versions.
-HEAD = "0001"
+HEAD = "0002"
 
 
 def migrate(connection: Connection) -> None:

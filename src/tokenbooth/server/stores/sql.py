@@ -1,6 +1,6 @@
 """The store on SQL: every promise of the contract, as one transaction on an engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -17,12 +17,13 @@ from tokenbooth.server.records import (
     Issuer,
     RegisteredClient,
     Revocation,
+    RevocationPage,
     StoredKey,
 )
 from tokenbooth.server.stores.contract import Claim, StoreUnavailable
 from tokenbooth.server.stores.engine import Engine
 from tokenbooth.server.stores.queries import changes, clients, issuers, revocations
-from tokenbooth.server.stores.rows import registered_clients
+from tokenbooth.server.stores.rows import registered_clients, revocation_page
 from tokenbooth.server.stores.sqlite import SqliteEngine
 
 _SQLITE = "sqlite:///"
@@ -119,16 +120,20 @@ class SqlStore:
             ("client", client.issuer, client.client_id),
         )
 
-    async def replace_client(self, client: Client) -> None:
+    async def replace_client(self, client: Client, *, revoking: Sequence[Revocation] = ()) -> None:
         await self._change(
             lambda connection: clients.replace_client(connection, client),
             ("client", client.issuer, client.client_id),
+            revoking=revoking,
         )
 
-    async def delete_client(self, issuer: str, client_id: str) -> None:
+    async def delete_client(
+        self, issuer: str, client_id: str, *, revoking: Sequence[Revocation] = ()
+    ) -> None:
         await self._change(
             lambda connection: clients.delete_client(connection, issuer, client_id),
             ("client", issuer, client_id),
+            revoking=revoking,
         )
 
     async def add_credential(self, credential: Credential) -> None:
@@ -143,12 +148,20 @@ class SqlStore:
             ("client", credential.issuer, credential.client_id),
         )
 
-    async def delete_credential(self, issuer: str, client_id: str, credential_id: str) -> None:
+    async def delete_credential(
+        self,
+        issuer: str,
+        client_id: str,
+        credential_id: str,
+        *,
+        revoking: Sequence[Revocation] = (),
+    ) -> None:
         await self._change(
             lambda connection: clients.delete_credential(
                 connection, issuer, client_id, credential_id
             ),
             ("client", issuer, client_id),
+            revoking=revoking,
         )
 
     async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
@@ -181,11 +194,20 @@ class SqlStore:
     async def revoke(self, revocations: Sequence[Revocation]) -> None:
         await self._engine.write(lambda connection: _revoke(connection, revocations))
 
-    async def find_revoked(self, issuer: str, keys: Sequence[str]) -> frozenset[str]:
+    async def find_revoked(self, issuer: str, keys: Sequence[str]) -> Mapping[str, float | None]:
         found = await self._engine.look_up(
             [(revocations.IS_REVOKED, {"issuer": issuer, "key": key}) for key in keys]
         )
-        return frozenset(row[0] for rows in found for row in rows)
+        return {key: before for rows in found for key, before in rows}
+
+    async def revocations_since(
+        self, issuer: str, cursor: int, *, now: float, limit: int
+    ) -> RevocationPage | None:
+        asked = {"issuer": issuer, "cursor": cursor, "now": now, "limit": limit}
+        ((newest,),), rows = await self._engine.look_up(
+            [(revocations.NEWEST, {}), (revocations.PAGE, asked)]
+        )
+        return None if cursor > newest else revocation_page(issuer, rows, newest, limit)
 
     async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
         return await self._engine.write(
@@ -216,12 +238,14 @@ class SqlStore:
         self,
         query: Callable[[Connection], None],
         *announced: tuple[ChangeKind, str, str],
+        revoking: Sequence[Revocation] = (),
     ) -> None:
         now = self._clock.now()
 
         def transaction(connection: Connection) -> None:
             changes.announce(connection, announced, now=now)
             query(connection)
+            _revoke(connection, revoking)
 
         await self._engine.write(transaction)
 

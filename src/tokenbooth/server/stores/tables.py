@@ -1,6 +1,7 @@
 """The tables, as the newest migration leaves them; `migrations/` makes them."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -30,6 +31,12 @@ metadata = MetaData(
     }
 )
 
+
+def policy_column() -> Column[str]:
+    """Return the column of a policy in JSON: the members that differ from their defaults."""
+    return Column("policy", Text, nullable=False, server_default="{}")
+
+
 issuers = Table(
     "issuers",
     metadata,
@@ -43,6 +50,7 @@ issuers = Table(
     Column("refresh_lifetime", Integer, nullable=False),
     Column("alg", Text, nullable=False),
     Column("created_at", Double, nullable=False),
+    policy_column(),
 )
 
 apis = Table(
@@ -54,6 +62,7 @@ apis = Table(
     Column("scopes", Text, nullable=False),  # JSON
     Column("self_service", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
+    policy_column(),
     PrimaryKeyConstraint("issuer", "name"),
     UniqueConstraint("issuer", "audience"),
 )
@@ -81,6 +90,7 @@ clients = Table(
     Column("refresh_tokens", Boolean),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    policy_column(),
     PrimaryKeyConstraint("issuer", "client_id"),
     Index(None, "client_id"),
     Index(None, "account", "issuer", "client_id"),
@@ -147,7 +157,10 @@ revocations = Table(
     Column("issuer", NAME, nullable=False),
     Column("key", NAME, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
+    Column("before", Double),
+    Column("seq", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "key"),
+    Index(None, "issuer", "seq"),
     sqlite_with_rowid=False,
 )
 
@@ -160,12 +173,13 @@ claims = Table(
     sqlite_with_rowid=False,
 )
 
-# One row: whoever announces a change holds its lock until the commit, so revisions appear in order.
+# One row: whoever takes a number holds its lock until the commit, so numbers appear in order.
 feed = Table(
     "feed",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("revision", Integer, nullable=False),
+    Column("revocation_seq", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("id = 1", name="single"),
 )
 

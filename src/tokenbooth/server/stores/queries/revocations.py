@@ -1,24 +1,51 @@
-"""What is no longer valid, and what was claimed once."""
+"""What is no longer valid, in the order in which it was revoked, and what was claimed once."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy import Connection, bindparam, delete, literal_column, select, text, update
 
 from tokenbooth.server.records import Revocation
 from tokenbooth.server.stores.contract import Claim, StoreUnavailable
-from tokenbooth.server.stores.tables import claims, revocations
+from tokenbooth.server.stores.tables import claims, feed, revocations
 
 # Takes `issuer` and `key`.
-IS_REVOKED = select(revocations.c.key).where(
+IS_REVOKED = select(revocations.c.key, revocations.c.before).where(
     revocations.c.issuer == bindparam("issuer"), revocations.c.key == bindparam("key")
 )
 
-# SQLite and PostgreSQL read these two the same way.
+NEWEST = select(feed.c.revocation_seq)
+
+# Takes `issuer`, `cursor`, `now` and `limit`.
+PAGE = (
+    select(revocations.c.key, revocations.c.expires_at, revocations.c.before, revocations.c.seq)
+    .where(
+        revocations.c.issuer == bindparam("issuer"),
+        revocations.c.seq > bindparam("cursor"),
+        revocations.c.expires_at >= bindparam("now"),
+    )
+    .order_by(revocations.c.seq)
+    .limit(bindparam("limit"))
+    .offset(literal_column("0"))  # else SQLAlchemy adds a parameter of its own for SQLite
+)
+
+_TAKE_NUMBER = (
+    update(feed).values(revocation_seq=feed.c.revocation_seq + 1).returning(feed.c.revocation_seq)
+)
+
+# SQLite and PostgreSQL read these two the same way. No `before` is the latest: it is for all time.
 _REVOKE = text(
     """
-    INSERT INTO revocations (issuer, key, expires_at) VALUES (:issuer, :key, :expires_at)
-    ON CONFLICT (issuer, key) DO UPDATE SET expires_at = excluded.expires_at
+    INSERT INTO revocations (issuer, key, expires_at, before, seq)
+    VALUES (:issuer, :key, :expires_at, :before, :seq)
+    ON CONFLICT (issuer, key) DO UPDATE SET
+        expires_at = CASE WHEN excluded.expires_at > revocations.expires_at
+            THEN excluded.expires_at ELSE revocations.expires_at END,
+        before = CASE WHEN excluded.before > revocations.before OR excluded.before IS NULL
+            THEN excluded.before ELSE revocations.before END,
+        seq = excluded.seq
     WHERE excluded.expires_at > revocations.expires_at
+        OR (revocations.before IS NOT NULL
+            AND (excluded.before IS NULL OR excluded.before > revocations.before))
     """
 )
 _CLAIM = text(
@@ -34,8 +61,9 @@ _WINNER = select(claims.c.claimed_at).where(claims.c.key == bindparam("key"))
 
 
 def revoke(connection: Connection, revoked: Sequence[Revocation]) -> None:
-    """Insert, or extend what is there."""
+    """Insert, or extend what is there, under numbers that nobody sees out of order."""
     # In one order everywhere: two nodes that write the same rows must not wait for each other.
+    # Taking a number is waiting for whoever took the one before to commit.
     for revocation in sorted(revoked, key=lambda entry: (entry.issuer, entry.key)):
         connection.execute(
             _REVOKE,
@@ -43,6 +71,8 @@ def revoke(connection: Connection, revoked: Sequence[Revocation]) -> None:
                 "issuer": revocation.issuer,
                 "key": revocation.key,
                 "expires_at": revocation.expires_at,
+                "before": revocation.before,
+                "seq": connection.execute(_TAKE_NUMBER).scalar_one(),
             },
         )
 
