@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,6 +58,7 @@ class Service:
     folder: Path
     url: str
     http: httpx2.Client
+    workers: int = 1
     confidential: set[str] = field(default_factory=set)
 
     @property
@@ -145,15 +147,21 @@ class Service:
                 booth, name=name, audience=audience, scopes=scopes, issuer=issuer
             )
         )
-        first = scopes.split()[0]
+        first = scopes.split(maxsplit=1)[0]
         path = f"{_prefix(issuer)}/.well-known/oauth-authorization-server"
-        eventually(lambda: first in self.http.get(path).json()["scopes_supported"])
+        self.wait_everywhere(lambda: f'"{first}"' in self.http.get(path).text)
         return audience
 
     def add_issuer(self, name: str, **wishes: Any) -> None:
         """Create an issuer, and wait until the service knows it."""
         self.manage(lambda booth: create_issuer(booth, name=name, **wishes))
-        eventually(lambda: self.http.get(f"/{name}/.well-known/jwks.json").status_code == 200)
+        path = f"/{name}/.well-known/jwks.json"
+        self.wait_everywhere(lambda: self.http.get(path).status_code == 200)
+
+    def wait_everywhere(self, ask: Callable[[], bool], *, within: float = 5.0) -> None:
+        """Wait until every worker says so; with several, ask often enough to meet them all."""
+        times = 1 if self.workers == 1 else 12 * self.workers
+        eventually(lambda: all(ask() for _ in range(times)), within=within)
 
     def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run the command line on the service's database."""
@@ -250,7 +258,8 @@ def start_service(
         # One connection per request: what a test sees must not depend on the one before it.
         limits = httpx2.Limits(max_keepalive_connections=0)
         http = httpx2.Client(base_url=url, timeout=20, trust_env=False, limits=limits)
-        service = Service(process=process, folder=folder, url=url, http=http)
+        workers = int(dict(pairwise(arguments)).get("--workers", 1))
+        service = Service(process=process, folder=folder, url=url, http=http, workers=workers)
         eventually(lambda: http.get("/readyz").status_code == 200, within=START_SECONDS)
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)

@@ -6,6 +6,9 @@ import time
 
 import pytest
 
+from tests.end_to_end.service import Registered, eventually, run_program
+from tokenbooth.management.credentials import add_secret
+
 ALL = "persons:read persons:write"
 
 
@@ -29,7 +32,7 @@ def _claims(token: str) -> dict[str, object]:
 
 
 def _header(token: str) -> dict[str, object]:
-    header = token.split(".")[0]
+    header = token.split(".", maxsplit=1)[0]
     return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
 
 
@@ -100,7 +103,8 @@ def test_scopes_separated_by_commas_are_refused_with_advice(demo, client):
 
 
 @pytest.mark.parametrize(
-    "resource", ["/relative", "relative", "https://cards.default.example#x", "https://nobody.example"]
+    "resource",
+    ["/relative", "relative", "https://cards.default.example#x", "https://nobody.example"],
 )
 def test_a_resource_that_is_bad_or_unknown_is_refused(demo, client, resource):
     answer = demo.token(client, resource=resource)
@@ -167,9 +171,7 @@ def test_one_client_id_at_two_issuers_is_two_clients(demo, apis):
     here = demo.register("persons", client_id="namesake")
     there = demo.register("demo", client_id="namesake", issuer="jwt-basic")
     assert demo.token(here).status_code == demo.token(there).status_code == 200
-    crossed = demo.post(
-        "/jwt-basic/oauth2/token", {"grant_type": "client_credentials"}, here.basic
-    )
+    crossed = demo.post("/jwt-basic/oauth2/token", {"grant_type": "client_credentials"}, here.basic)
     assert crossed.status_code == 401
 
 
@@ -188,9 +190,6 @@ def test_a_resource_server_alone_gets_no_token(demo, apis):
 
 
 def test_several_secrets_of_one_client_all_work(demo, client):
-    from tests.end_to_end.service import Registered
-    from tokenbooth.management.credentials import add_secret
-
     more = demo.manage(lambda booth: add_secret(booth, client.client_id, issuer="default"))
     second = Registered(client_id=client.client_id, secret=more.client_secret.reveal())
     for each in (client, second):
@@ -203,20 +202,29 @@ def test_an_operator_adds_a_dialect_by_a_file(fresh, tmp_path):
     (folder / "acme.toml").write_text(
         'name = "acme"\ntoken_path = "/v7/login"\n'
         '[answer]\naccess_token = "jwt"\nexpires_in = "ttl"\n'
-        '[issuer]\ntoken_lifetime = 77\n'
+        "[issuer]\ntoken_lifetime = 77\n"
         '[errors.invalid_client]\nstatus = 403\ndescription = "Go away"\n'
     )
-    service = fresh("acme", variables={"TOKENBOOTH_DIALECTS": str(folder)})
-    done = service.command("issuers", "create", "acme", "--dialect", "acme", "--json")
-    assert done.returncode == 2  # the command line was not told of the folder
-    from tests.end_to_end.service import run_program
+    variables = {"TOKENBOOTH_DIALECTS": str(folder)}
+    service = fresh("acme", variables=variables)
 
-    done = run_program(
-        *("issuers", "create", "acme", "--dialect", "acme", "--database", service.database),
-        TOKENBOOTH_DIALECTS=str(folder),
-    )
-    assert done.returncode == 0, done.stderr
-    service.told(
+    def told(*arguments):
+        done = run_program(*arguments, "--database", service.database, "--json", **variables)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    told("issuers", "create", "acme", "--dialect", "acme")
+    told(
         *("apis", "create", "things", "--issuer", "acme"),
         *("--audience", "urn:things", "--scopes", "things"),
     )
+    made = told("clients", "create", "--issuer", "acme", "--api", "things")
+    eventually(lambda: service.http.get("/acme/.well-known/jwks.json").status_code == 200)
+    form = {"grant_type": "client_credentials"}
+    client = Registered(client_id=made["client_id"], secret=made["client_secret"])
+    members = service.post("/acme/v7/login", form, client).json()
+    assert members["ttl"] == 77
+    assert members["jwt"].count(".") == 2
+    refused = service.post("/acme/v7/login", form, (client.client_id, "wrong"))
+    assert refused.status_code == 403
+    assert refused.json() == {"error": "invalid_client", "error_description": "Go away"}

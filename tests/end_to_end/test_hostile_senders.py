@@ -1,0 +1,185 @@
+"""Large, slow, broken and abandoned requests, byte by byte over sockets of our own."""
+
+import json
+import select
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.end_to_end.service import Service, running
+
+BODY_TIMEOUT = 1.0
+HEAD = (
+    "POST /oauth2/token HTTP/1.1\r\nHost: booth\r\n"
+    "Content-Type: application/x-www-form-urlencoded\r\n"
+)
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """A service that waits for a body no longer than a second."""
+    variables = {"TOKENBOOTH_BODY_TIMEOUT_SECONDS": str(BODY_TIMEOUT)}
+    with running(tmp_path_factory.mktemp("patient"), variables=variables) as service:
+        service.add_api("senders", "senders:read")
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(service):
+    return service.register("senders")
+
+
+@pytest.fixture(autouse=True)
+def serves_promptly_afterwards(service, client):
+    yield
+    asked = time.monotonic()
+    assert service.token(client).status_code == 200
+    assert time.monotonic() - asked < 2
+
+
+def _talk(service: Service, *parts: bytes, pause: float = 0.0) -> bytes:
+    """Send the parts, then read until the service hangs up or falls silent."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+                if select.select([connection], [], [], pause)[0]:
+                    break  # the service has its say; going on would make it hang up
+            while chunk := connection.recv(65_536):
+                received += chunk
+                if _is_complete(received):
+                    break
+        except (ConnectionError, TimeoutError):
+            pass
+    return received
+
+
+def _is_complete(received: bytes) -> bool:
+    head, found, body = received.partition(b"\r\n\r\n")
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return bool(found) and len(body) >= int(line.partition(b":")[2])
+    return False
+
+
+def _status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def _error(answer: bytes) -> str:
+    return json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+
+
+@pytest.mark.parametrize("path", ["token", "introspect", "revoke"])
+def test_refuses_a_megabyte(service, client, path):
+    body = "grant_type=client_credentials&token=x&scope=" + "x" * MEGABYTE
+    answer = service.post(f"/oauth2/{path}", body, client)
+    assert answer.status_code == 413
+    assert answer.json()["error"] == "invalid_request"
+
+
+def test_refuses_a_megabyte_in_chunks_without_a_length(service, client):
+    chunks = (b"x" * 65_536 for _ in range(16))
+    answer = service.http.post(
+        "/oauth2/token",
+        content=chunks,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        auth=client.basic,
+    )
+    assert answer.status_code == 413
+    assert answer.json()["error"] == "invalid_request"
+
+
+def test_takes_a_small_body_in_chunks(service, client):
+    form = f"grant_type=client_credentials&client_id={client.client_id}&client_secret="
+    parts = [form.encode(), client.secret.encode()]
+    answer = service.http.post(
+        "/oauth2/token",
+        content=iter(parts),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.status_code == 200
+
+
+def test_ends_a_flood_without_reading_it_all(service):
+    flood = [f"{HEAD}Content-Length: {200 * MEGABYTE}\r\n\r\n".encode(), *[b"x" * MEGABYTE] * 40]
+    started = time.monotonic()
+    answer = _talk(service, *flood)
+    assert time.monotonic() - started < 10
+    assert answer == b"" or _status(answer) == 413
+
+
+def test_cuts_off_a_sender_that_stops(service):
+    started = time.monotonic()
+    answer = _talk(service, f"{HEAD}Content-Length: 100\r\n\r\ngrant_type=".encode())
+    assert BODY_TIMEOUT * 0.5 < time.monotonic() - started < BODY_TIMEOUT + 3
+    assert _status(answer) == 400
+    assert _error(answer) == "invalid_request"
+
+
+def test_cuts_off_a_sender_that_drips(service):
+    drips = [f"{HEAD}Content-Length: 100\r\n\r\n".encode(), *[b"x"] * 30]
+    started = time.monotonic()
+    answer = _talk(service, *drips, pause=0.15)
+    assert time.monotonic() - started < 30 * 0.15 + 1
+    assert _status(answer) == 400
+
+
+def test_serves_others_while_slow_senders_hang_on(service, client):
+    head = f"{HEAD}Content-Length: 100\r\n\r\ngrant".encode()
+    with ThreadPoolExecutor(50) as pool:
+        slow = [pool.submit(_talk, service, head) for _ in range(50)]
+        time.sleep(0.2)
+        asked = time.monotonic()
+        assert service.token(client).status_code == 200
+        assert time.monotonic() - asked < BODY_TIMEOUT
+        assert {_status(each.result()) for each in slow} == {400}
+
+
+def test_forgets_a_sender_that_hangs_up(service):
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+            connection.sendall(f"{HEAD}Content-Length: 100\r\n\r\ngrant".encode())
+    time.sleep(0.2)
+    assert "internal_error" not in service.log
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST /oauth2/token HTTP/9.9\r\n\r\n",
+        HEAD.encode() + b"Content-Length: -1\r\n\r\n",
+        HEAD.encode() + b"Content-Length: abc\r\n\r\n",
+        HEAD.encode() + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+        HEAD.encode() + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        HEAD.encode() + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        HEAD.encode() + b"X-Long: " + b"x" * 200_000 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # a TLS greeting on a plain port
+    ],
+)
+def test_survives_what_is_no_http(service, request_):
+    answer = _talk(service, request_)
+    assert answer == b"" or 400 <= _status(answer) < 500
+    assert "Traceback" not in service.log
+
+
+def test_serves_several_requests_on_one_connection(service, client):
+    form = f"grant_type=client_credentials&client_id={client.client_id}&client_secret="
+    body = form + client.secret
+    one = f"{HEAD}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    bad = f"{HEAD}Content-Length: 1\r\n\r\n%".encode()
+    statuses = []
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        for request in (one, bad, one):
+            connection.sendall(request)
+            received = b""
+            while not _is_complete(received):
+                received += connection.recv(65_536)
+            statuses.append(_status(received))
+    assert statuses == [200, 400, 200]
