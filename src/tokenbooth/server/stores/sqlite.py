@@ -77,7 +77,7 @@ class SqliteEngine:
         with self._reading, sqlite.as_store_errors(self._path, self._drop_reader):
             self._open_cursor()
             reader = self._reader
-            if reader is None:  # pragma: no cover  (opened the line before)
+            if reader is None:
                 raise StoreUnavailable("The store is closed.")
             with reader.begin():
                 return query(reader)
@@ -100,6 +100,7 @@ class SqliteEngine:
         self._refuse_misuse()
         if self._reader is None:
             self._reader = self._read_engine.connect()
+            # A connected reader has its driver's connection, which the types leave open.
             self._cursor = self._reader.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
             self._seen_revision = (-1, -1)
         return self._cursor

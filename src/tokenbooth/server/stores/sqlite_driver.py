@@ -16,7 +16,7 @@ from tokenbooth.server.stores.contract import AlreadyExists, StoreError, StoreUn
 
 try:
     import pysqlite3.dbapi2 as driver
-except ImportError:  # pragma: no cover  (built without it: the standard library's may do)
+except ImportError:  # built without it: the standard library's may do
     import sqlite3 as driver  # its version is checked like any other
 
 # Both builds are the same module to their users, and only one has types.
