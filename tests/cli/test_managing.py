@@ -218,6 +218,8 @@ def test_ids_are_made_up_where_none_is_chosen(persons: Command) -> None:
         (["--api", "persons", "--account", "acme"], 6, "no account 'acme'"),
         (["--api", "persons", "--auth-method", "private_key_jwt"], 2, "client_secret_basic"),
         (["--api", "persons", "--id", "a:b"], 2, "no client id"),
+        (["--api", "persons", "--id", ".."], 2, "no client id"),
+        (["--api", "persons", "--id=-v"], 2, "no client id"),
         (["--api", "persons", "--id", "a" * 129], 2, "no client id"),
         (["--api", "persons", "--name", "a\x1b[2Jb"], 2, "printable"),
         (["--api", "persons", "--token-lifetime", "0"], 2, "1 second"),
@@ -266,6 +268,37 @@ def test_an_id_of_several_issuers_needs_the_issuer(
     assert "default, sandbox" in ambiguous.err
     assert "--issuer" in ambiguous.err
     assert chosen.data["issuer"] == "sandbox"
+
+
+def test_access_is_granted_in_its_place_and_withdrawn(
+    persons: Command, client: dict[str, Any]
+) -> None:
+    persons("apis", "create", "orders", "--audience", "urn:orders", "--scopes", "c d")
+
+    def access(*arguments: str) -> Any:
+        ended = persons("clients", *arguments, "--json")
+        assert ended.data["access"] == persons("clients", "show", "my-app", "--json").data["access"]
+        return [(each["api"], each["scopes"]) for each in ended.data["access"]]
+
+    orders = ("orders", ["c", "d"])
+    assert access("grant", "my-app", "--api", "orders") == [
+        ("persons", ["persons:read", "persons:write"]),
+        orders,
+    ]
+    read = ["--api", "persons", "--scope", "persons:read"]
+    assert access("grant", "my-app", *read) == [("persons", ["persons:read"]), orders]
+    assert access("grant", "my-app", *read) == [("persons", ["persons:read"]), orders]
+    assert access("withdraw", "my-app", "--api", "persons") == [orders]
+
+
+def test_access_that_cannot_be_is_refused(persons: Command, client: dict[str, Any]) -> None:
+    def code(*arguments: str) -> int:
+        return persons("clients", *arguments).code
+
+    assert code("grant", "my-app", "--api", "orders") == 6
+    assert code("grant", "my-app", "--api", "persons", "--scope", "x") == 2
+    assert code("withdraw", "my-app", "--api", "orders") == 6
+    assert code("withdraw", "nobody", "--api", "persons") == 6
 
 
 def test_a_client_is_disabled_enabled_and_deleted(persons: Command, client: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from tokenbooth.cli.durations import DURATION
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
+from tokenbooth.management import access
 from tokenbooth.management import clients as management
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, TokenFormat
@@ -140,10 +141,39 @@ async def show(booth: Booth, out: Output, *, client_id: str, issuer: str | None)
 
 @clients.command()
 @click.argument("client_id", metavar="ID")
+@click.option("--api", metavar="NAME", required=True, help="Which API.")
+@click.option("--scope", help="Exactly this.  [default: all scopes of the API]")
+@issuer_option
+@managing
+async def grant(
+    booth: Booth, out: Output, *, client_id: str, api: str, scope: str | None, issuer: str | None
+) -> None:
+    """Let a client have a scope of an API, in place of what it had of it."""
+    out.one(await access.grant(booth, client_id, api=api, scope=scope, issuer=issuer))
+
+
+@clients.command()
+@click.argument("client_id", metavar="ID")
+@click.option("--api", metavar="NAME", required=True, help="Which API.")
+@issuer_option
+@managing
+async def withdraw(
+    booth: Booth, out: Output, *, client_id: str, api: str, issuer: str | None
+) -> None:
+    """Take all access to an API away from a client."""
+    out.one(await access.withdraw(booth, client_id, api=api, issuer=issuer))
+
+
+@clients.command()
+@click.argument("client_id", metavar="ID")
 @issuer_option
 @managing
 async def disable(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
-    """Refuse a client from now on; its tokens live on until they expire."""
+    """Refuse a client from now on.
+
+    Its tokens no longer pass introspection; an API that checks JWTs itself accepts them until
+    they expire.
+    """
     changed = await management.set_enabled(booth, client_id, enabled=False, issuer=issuer)
     out.talk(f"Disabled {changed.client_id!r}: it gets no more tokens.")
     if out.as_json:

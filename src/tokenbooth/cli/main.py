@@ -4,7 +4,9 @@ import contextlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, NoReturn
 
 import click
@@ -88,8 +90,8 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return report(Outcome.FAILED, f"{error.strerror or error}{where}.", as_json=as_json)
-    except ImportError as error:
-        return report(Outcome.FAILED, _missing_extra(error), as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - the last resort: a traceback can show a secret.
+        return report(Outcome.FAILED, _unexpected(error), as_json=as_json)
     return ended_with if isinstance(ended_with, int) else 0
 
 
@@ -113,8 +115,15 @@ def _usage_text(error: click.ClickException) -> str:
     return text
 
 
-def _missing_extra(error: ImportError) -> str:
+def _unexpected(error: Exception) -> str:
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is not None and not missing.startswith("tokenbooth."):
+        return (
+            f"This command needs the package {missing}, which is not installed. "
+            "Install it with: pip install 'tokenbooth[server]'"
+        )
+    place = traceback.extract_tb(error.__traceback__)[-1]
     return (
-        f"This command needs more than is installed ({error.name or error}). "
-        "Install it with: pip install 'tokenbooth[server]'"
+        f"This is a defect of tokenbooth {__version__}; please report it: "
+        f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}."
     )

@@ -64,7 +64,7 @@ def _revealed(value: object) -> object:
     if isinstance(value, Secret):
         return value.reveal()
     message = f"{type(value).__name__} has no JSON form"
-    raise NotImplementedError(message)
+    raise TypeError(message)
 
 
 def _cell(value: object) -> str:
@@ -106,9 +106,10 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(*headings, box=SIMPLE_HEAD, header_style="bold")
     for row in rows:
         # Names are data, never markup.
-        table.add_row(*(cell.replace("[", "\\[") for cell in row))
+        table.add_row(*map(Text, row))
     Console().print(table)

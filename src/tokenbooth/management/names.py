@@ -6,10 +6,11 @@ from tokenbooth.management.errors import BadInput
 
 MAX_TEXT = 200
 
-_ISSUER_NAME = re.compile(r"[a-z0-9-]{1,40}")
+_ISSUER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _API_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# Unreserved characters alone (RFC 3986 §2.3): both ways to encode a Basic header agree on them.
-_CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+# The unreserved characters of URIs alone: both ways to encode a Basic header agree on them.
+# None at the start that makes it an option of a command, or a step in a path.
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]{0,127}")
 
 # First path segments that mean something else on the service's own host.
 RESERVED = frozenset(
@@ -22,8 +23,8 @@ def check_issuer_name(name: str, *, dialect_paths: tuple[str, ...] = ()) -> None
     """Refuse what cannot be the first path segment of an issuer's URL."""
     if not _ISSUER_NAME.fullmatch(name):
         raise BadInput(
-            f"{shown(name)} is no issuer name: use 1 to 40 of the characters a-z, 0-9 and '-'. "
-            "It becomes part of the issuer's URL."
+            f"{shown(name)} is no issuer name: use 1 to 40 of the characters a-z, 0-9 and '-', "
+            "not starting with '-'. It becomes part of the issuer's URL."
         )
     taken = RESERVED | {path.split("/")[1] for path in dialect_paths}
     if name in taken:
@@ -36,7 +37,8 @@ def check_account_name(name: str) -> None:
     """Refuse what cannot name an account."""
     if not _ISSUER_NAME.fullmatch(name):
         raise BadInput(
-            f"{shown(name)} is no account name: use 1 to 40 of the characters a-z, 0-9 and '-'."
+            f"{shown(name)} is no account name: use 1 to 40 of the characters a-z, 0-9 and '-', "
+            "not starting with '-'."
         )
 
 
@@ -57,7 +59,8 @@ def check_client_id(client_id: str) -> None:
     if not _CLIENT_ID.fullmatch(client_id):
         raise BadInput(
             f"{shown(client_id)} is no client id: use 1 to 128 letters, digits, "
-            "'.', '_', '~' and '-'. Everything else is encoded differently by different libraries."
+            "'_', '.', '~' and '-', starting with a letter, digit or '_'. "
+            "Everything else is encoded differently by different libraries."
         )
 
 
