@@ -18,12 +18,12 @@ from bench.table import Table, number
 from tokenbooth.server.app import TokenService, create_app
 from tokenbooth.server.settings import Settings
 
-_WARM_UP, _CALLS = 500, 5000
+_WARM_UP, _CALLS, _BATCH = 500, 5000, 100
 
 
 def profile(folder: Path, kind: str = "ES256") -> str:
     """Return where the time of one kind of token request goes, by cProfile."""
-    profiler = cProfile.Profile()
+    profiler = cProfile.Profile(time.thread_time)
     uvloop.run(_replay(folder, kind, profiler, "info"))
     text = io.StringIO()
     pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("tottime").print_stats(45)
@@ -76,16 +76,19 @@ async def _calls(
 
     for _ in range(_WARM_UP):
         await app(dict(scope), receive, send)
-    begun = time.thread_time()
+    batches = []
     if profiler is not None:
         profiler.enable()
-    for _ in range(_CALLS):
-        await app(dict(scope), receive, send)
+    for _ in range(_CALLS // _BATCH):
+        begun = time.thread_time()
+        for _ in range(_BATCH):
+            await app(dict(scope), receive, send)
+        batches.append((time.thread_time() - begun) / _BATCH * 1e6)
     if profiler is not None:
         profiler.disable()
     if statuses != {200, None}:
         raise RuntimeError(f"The service answered {statuses}.")
-    return (time.thread_time() - begun) / _CALLS * 1e6
+    return statistics.quantiles(batches, n=10)[0]  # other work on the machine only adds
 
 
 def _body(secret: str) -> bytes:

@@ -28,6 +28,8 @@ from typing import ClassVar
 def printable(text: str, limit: int = 400) -> str:
     """Return `text` within the characters that `error_description` allows (RFC 6749 §5.2)."""
     shown = text if len(text) <= limit else text[: limit - 3] + "..."
+    if shown.isascii() and shown.isprintable() and '"' not in shown and "\\" not in shown:
+        return shown
     return "".join("'" if c == '"' else c if " " <= c <= "~" and c != "\\" else "?" for c in shown)
 
 

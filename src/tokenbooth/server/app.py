@@ -55,7 +55,7 @@ class TokenService:
         self._routes = Routes(anywhere={}, by_host={})
         self._mounts: Mounts = {}
         self._service: Service | None = None
-        self._log = get_logger()
+        self._log = get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

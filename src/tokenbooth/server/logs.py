@@ -1,29 +1,34 @@
-"""Structured logs: one line an outcome, with typed reasons, and never a secret or token."""
+"""Structured logs: one line an outcome, with typed reasons, and never a secret or token.
+
+Every request writes a line, so a line must cost microseconds: two short processors do it all.
+"""
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import structlog
 
 Logger = Any  # structlog's bound logger has no static type of its own
+Event = dict[str, Any]
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_WIDTH = 7  # of the longest level
+
+_encode = msgspec.json.Encoder().encode
 
 
 def configure_logs(log_format: str, level: str) -> None:
     """Set up logging of this process on standard error, as lines for people or as JSON."""
+    on_terminal = log_format == "console" and sys.stderr.isatty()
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *_rendering(log_format),
-        ],
+        processors=_for_terminal() if on_terminal else _for_file(log_format),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer)
-        if log_format == "json"
-        else structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr)
+        if on_terminal
+        else structlog.BytesLoggerFactory(file=sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=_LEVELS[level], format="%(message)s", stream=sys.stderr)
@@ -31,20 +36,37 @@ def configure_logs(log_format: str, level: str) -> None:
 
 
 def get_logger() -> Logger:
-    """Return the service's logger."""
+    """Return the service's logger; bind it once, after `configure_logs`: binding costs."""
     return structlog.get_logger()
 
 
-def _rendering(log_format: str) -> list[Any]:
-    if log_format == "json":
-        return [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_to_json),
-        ]
+def _for_terminal() -> list[Any]:
     # The default traceback shows local variables, and so the secrets in them.
     plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    return [_stamp, structlog.dev.ConsoleRenderer(colors=True, exception_formatter=plain)]
 
 
-def _to_json(event: dict[str, Any], **_: object) -> bytes:
-    return msgspec.json.encode(event)
+def _for_file(log_format: str) -> list[Any]:
+    render = _as_json if log_format == "json" else _as_line
+    return [_stamp, structlog.processors.format_exc_info, render]
+
+
+def _stamp(_logger: object, level: str, event: Event) -> Event:
+    event["level"] = level
+    # The log tells when a line was written, whatever clock the service runs on.
+    now = datetime.now(UTC)  # noqa: TID251
+    event["timestamp"] = now.isoformat(timespec="milliseconds")
+    return event
+
+
+def _as_json(_logger: object, _level: str, event: Event) -> bytes:
+    return _encode(event)
+
+
+def _as_line(_logger: object, level: str, event: Event) -> bytes:
+    del event["level"]
+    head = f"{event.pop('timestamp')} {level:{_WIDTH}} {event.pop('event')}"
+    trace = event.pop("exception", None)
+    # As Python writes values: what a stranger sent can forge no field and no line.
+    line = " ".join([head, *[f"{name}={value!r}" for name, value in event.items()]])
+    return (line if trace is None else f"{line}\n{trace}").encode("utf-8", "backslashreplace")
