@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -239,9 +240,16 @@ def run_program(
 
 
 def start_service(
-    folder: Path, *arguments: str, port: int = 0, variables: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    port: int = 0,
+    variables: Mapping[str, str] | None = None,
+    authority: str | None = None,
 ) -> Service:
-    """Start `tokenbooth serve` with its database in `folder`, and wait until it is ready."""
+    """Start `tokenbooth serve` with its database in `folder`, and wait until it is ready.
+
+    `authority` is the file of the one that signed its certificate, where it has one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         process = subprocess.Popen(
@@ -257,7 +265,8 @@ def start_service(
         url = _announced_url(process, folder)
         # One connection per request: what a test sees must not depend on the one before it.
         limits = httpx2.Limits(max_keepalive_connections=0)
-        http = httpx2.Client(base_url=url, timeout=20, trust_env=False, limits=limits)
+        trust = ssl.create_default_context(cafile=authority) if authority else True
+        http = httpx2.Client(base_url=url, timeout=20, trust_env=False, limits=limits, verify=trust)
         workers = int(dict(pairwise(arguments)).get("--workers", 1))
         service = Service(process=process, folder=folder, url=url, http=http, workers=workers)
         eventually(lambda: http.get("/readyz").status_code == 200, within=START_SECONDS)

@@ -1,9 +1,12 @@
 """`tokenbooth serve`: run the token service."""
 
 import asyncio
+import multiprocessing
 import os
+import signal
 import socket
 import sys
+import threading
 
 import click
 import uvicorn
@@ -61,12 +64,26 @@ def serve(*, as_json: bool, **options: object) -> None:
 def make_app() -> TokenService:
     """Return the application of one worker process, from the environment its parent left."""
     settings = Settings.load(os.environ)
+    _end_with_parent()
 
     async def make_mounts(_booth: Booth) -> Mounts:
         return {PREFIX: demo_apis(app)} if settings.demo else {}
 
     app = create_app(settings, base_url=str(settings.issuer_url), make_mounts=make_mounts)
     return app
+
+
+def _end_with_parent() -> None:
+    """Stop this worker when the process that started it dies: nobody else would stop it."""
+    parent = multiprocessing.parent_process()
+    if parent is None:  # one worker: it is the service itself
+        return
+
+    def follow() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, name="end-with-parent", daemon=True).start()
 
 
 def _listen(settings: Settings) -> socket.socket:
