@@ -11,11 +11,15 @@ ProtocolError
 │   ├── UnsupportedGrantType   400 unsupported_grant_type
 │   ├── InvalidScope           400 invalid_scope
 │   ├── InvalidTarget          400 invalid_target (RFC 8707 §2)
+│   ├── InvalidDpopProof       400 invalid_dpop_proof (RFC 9449 §5)
+│   ├── UseDpopNonce           400 use_dpop_nonce (RFC 9449 §8)
 │   └── TemporarilyUnavailable 503 temporarily_unavailable
 ├── BearerError                what a guarded API answers (RFC 6750 §3.1)
 │   ├── NoToken                401 without a code
 │   ├── MalformedRequest       400 invalid_request
 │   ├── InvalidToken           401 invalid_token
+│   ├── BadProof               401 invalid_dpop_proof (RFC 9449 §7.1)
+│   ├── NonceNeeded            401 use_dpop_nonce (RFC 9449 §9)
 │   ├── InsufficientScope      403 insufficient_scope
 │   └── GuardUnavailable       503 temporarily_unavailable
 ├── TokenRefused               a token that fails a check; never leaves the process
@@ -111,6 +115,22 @@ class InvalidTarget(OAuthError):
     code = "invalid_target"
 
 
+class InvalidDpopProof(OAuthError):
+    """The DPoP proof is missing, malformed, stale, for another request or used (RFC 9449 §5)."""
+
+    code = "invalid_dpop_proof"
+
+
+class UseDpopNonce(OAuthError):
+    """The proof must hold this fresh `nonce` (RFC 9449 §8)."""
+
+    code = "use_dpop_nonce"
+
+    def __init__(self, description: str, *, nonce: str) -> None:
+        super().__init__(description)
+        self.nonce = nonce
+
+
 class TemporarilyUnavailable(OAuthError):
     """The service cannot decide now; the client may try again after `retry_after` seconds."""
 
@@ -132,6 +152,8 @@ OAUTH_CODES = frozenset(
         UnsupportedGrantType,
         InvalidScope,
         InvalidTarget,
+        InvalidDpopProof,
+        UseDpopNonce,
         TemporarilyUnavailable,
     )
 )
@@ -164,6 +186,22 @@ class InvalidToken(BearerError):
     """The token is expired, revoked, malformed, foreign, or for another API."""
 
     code = "invalid_token"
+
+
+class BadProof(BearerError):
+    """The DPoP proof beside the token is missing or not good for this request (RFC 9449 §7.1)."""
+
+    code = "invalid_dpop_proof"
+
+
+class NonceNeeded(BearerError):
+    """The proof must hold this fresh `nonce` (RFC 9449 §9)."""
+
+    code = "use_dpop_nonce"
+
+    def __init__(self, description: str, *, nonce: str) -> None:
+        super().__init__(description)
+        self.nonce = nonce
 
 
 class InsufficientScope(BearerError):
