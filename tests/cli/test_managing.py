@@ -384,3 +384,41 @@ def test_the_issuers_public_address_is_taken_from_the_settings(
 
     assert "https://auth.example.com/oauth2/token" in ended.out
     assert "TOKENBOOTH_ISSUER_URL" not in ended.err
+
+
+def test_lists_show_one_issuers_own_where_asked(persons: Command) -> None:
+    persons("issuers", "create", "sandbox")
+
+    issuers = persons("issuers", "list", "--json").data
+    assert [issuer["name"] for issuer in issuers] == ["default", "sandbox"]
+    assert persons("apis", "list", "--issuer", "sandbox", "--json").data == []
+    assert persons("clients", "list", "--issuer", "sandbox", "--json").data == []
+    assert len(persons("apis", "list", "--issuer", "default", "--json").data) == 1
+    assert persons("apis", "list", "--issuer", "xyzzy").code == 6
+
+
+def test_people_see_fields_and_are_told_what_happened(
+    persons: Command, client: dict[str, Any]
+) -> None:
+    assert "credentials" in persons("clients", "show", "my-app").out
+    assert re.search(r"^name +default$", persons("issuers", "show", "default").out, re.MULTILINE)
+    assert "Enabled 'my-app'" in persons("clients", "enable", "my-app").err
+    assert persons("credentials", "add", "my-app").code == 0
+    assert persons("credentials", "remove", "my-app", client["credential_id"]).err == (
+        f"Removed the credential {client['credential_id']!r}.\n"
+    )
+    removed = persons("credentials", "list", "my-app", "--json").data[0]["id"]
+    answer = persons("credentials", "remove", "my-app", removed, "--json").data
+    assert answer == {"removed": removed, "left": []}
+    assert "Deleted 'my-app'" in persons("clients", "delete", "my-app").err
+    assert persons("apis", "delete", "persons", "--json").data["name"] == "persons"
+
+
+def test_a_rotation_without_overlap_ends_the_older_secrets_now(
+    persons: Command, client: dict[str, Any]
+) -> None:
+    first = persons("credentials", "rotate", "my-app", "--overlap", "0")
+    again = persons("credentials", "rotate", "my-app", "--overlap", "0")
+
+    assert f"end now: {client['credential_id']}\n" in first.err
+    assert client["credential_id"] not in again.err

@@ -7,19 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import PROGRAM, Command
+from tests.cli.conftest import PROGRAM, Command, Scripted
 from tokenbooth.cli import main
 from tokenbooth.cli.output import Output, as_mapping
 
 
-def on_a_terminal(columns: int, *arguments: str) -> str:
-    """Runs the real program with a terminal as its stdout, and returns what is shown there."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ.update(COLUMNS=str(columns), LINES="40", TERM="xterm")
-        os.execv(PROGRAM, [str(PROGRAM), *arguments])
+def on_a_terminal(columns: int, *arguments: str, typed: bytes = b"", after: bytes = b"") -> str:
+    """Runs the real program on a terminal, types when asked, and returns what is shown there."""
+    terminal, inside = pty.openpty()
+    running = subprocess.Popen(
+        [PROGRAM, *arguments],
+        stdin=inside, stdout=inside, stderr=inside, start_new_session=True,
+        env={**os.environ, "COLUMNS": str(columns), "LINES": "40", "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(inside)
     shown = b""
     while True:
+        if typed and after in shown:
+            os.write(terminal, typed)
+            typed = b""
         try:
             piece = os.read(terminal, 65_536)
         except OSError:  # Linux says so when the other end is closed.
@@ -28,7 +34,7 @@ def on_a_terminal(columns: int, *arguments: str) -> str:
             break
         shown += piece
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert running.wait(timeout=60) == 0
     return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
 
 
@@ -44,6 +50,24 @@ def test_a_narrow_terminal_loses_no_character(persons: Command) -> None:
 
     assert "─" not in shown
     assert "default  persons  https://api.example.com  persons:read, persons:write  no" in shown
+
+
+def test_a_person_is_asked_to_paste_the_token() -> None:
+    shown = on_a_terminal(160, "token", "inspect", typed=b"tbo_abc\n\x04")
+
+    assert "Paste the token, then press Enter and Ctrl-D." in shown
+    assert "An opaque access token" in shown
+
+
+def test_a_secret_typed_on_a_terminal_is_not_shown(endpoint: Scripted) -> None:
+    endpoint.answers(200, {"access_token": "abc", "token_type": "Bearer"})
+
+    order = ["token", "get", "--token-url", endpoint.url, "--client-id", "app", "--secret", "-"]
+    shown = on_a_terminal(160, *order, typed=b"s3cr3t\n", after=b"The client secret")
+
+    assert "abc" in shown
+    assert "s3cr3t" not in shown
+    assert len(endpoint.seen) == 1
 
 
 def test_names_are_never_markup(tokenbooth: Command) -> None:

@@ -153,6 +153,38 @@ def test_a_token_copied_over_several_lines_is_joined() -> None:
     assert bare_token("abc.d\n  ef.ghi") == "abc.def.ghi"
 
 
+def test_other_issuers_ways_to_name_client_and_scopes_are_read(tokenbooth: Command) -> None:
+    foreign = sign_jwt(
+        {
+            "azp": "their-app",
+            "sub": "somebody",
+            "scp": ["x", "y"],
+            "aud": ["one", "two"],
+            "iat": -1,
+        },
+        KEY,
+        typ="JWT",
+    )
+
+    ended = tokenbooth("token", "inspect", foreign)
+
+    assert ended.code == 0
+    assert "the client their-app, on behalf of somebody" in ended.out
+    assert "x y" in ended.out
+    assert "one, two" in ended.out
+    assert "not marked as access token: jwt" in ended.out
+    assert "no usable exp" in ended.out
+    assert "-1 seconds after 1970" in ended.out
+    assert "the token names no issuer" in ended.out
+
+
+@pytest.mark.parametrize("exp", [10**400, float("inf"), float("nan"), True, "soon", None])
+def test_an_expiry_that_is_no_time_is_none(exp: object) -> None:
+    report = report_on(read_jwt(token()), {"exp": exp}, UNCHECKED, now=1_800_000_000.0)
+
+    assert (report.expires_at, report.status) == (None, "unknown")
+
+
 @given(st.text())
 def test_any_text_is_described_or_refused(text: str) -> None:
     with suppress(Failure):

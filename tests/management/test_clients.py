@@ -1,9 +1,12 @@
+import asyncio
+
 import pytest
 
 from tokenbooth.management.clients import AccessView, create_client, list_clients
-from tokenbooth.management.errors import BadInput
+from tokenbooth.management.errors import BadInput, Conflict
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.stores.contract import AlreadyExists
 
 
 async def test_the_scope_is_shared_out_over_the_apis_in_the_order_given(booth: Booth) -> None:
@@ -63,3 +66,14 @@ async def test_a_list_longer_than_a_page_is_read_to_its_limit(
 
     assert [each.client_id for each in everything] == [f"app-{number}" for number in range(5)]
     assert everything[:3] == some
+
+
+async def test_of_two_who_want_one_id_exactly_one_gets_it(booth: Booth) -> None:
+    made = await asyncio.gather(
+        *(create_client(booth, client_id="my-app", apis=["persons"]) for _ in range(4)),
+        return_exceptions=True,
+    )
+
+    lost = [each for each in made if isinstance(each, BaseException)]
+    assert len(lost) == 3
+    assert all(isinstance(each, Conflict | AlreadyExists) for each in lost)

@@ -2,7 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenbooth.management.apis import add_scopes, create_api
+from tokenbooth.management.clients import create_client
 from tokenbooth.management.errors import BadInput, no_such
+from tokenbooth.management.issuers import create_issuer
 from tokenbooth.management.names import (
     RESERVED,
     check_account_name,
@@ -12,6 +15,7 @@ from tokenbooth.management.names import (
     check_text,
 )
 from tokenbooth.protocol.form import form_encode
+from tokenbooth.server.bootstrap import Booth
 
 CHECKS = (check_account_name, check_api_name, check_client_id, check_issuer_name)
 
@@ -62,3 +66,21 @@ def test_an_unknown_name_is_answered_with_what_there_is() -> None:
     assert no_such("API", "persona", ["persons"]).endswith("Did you mean 'persons'?")
     assert no_such("API", "x", ["one", "two"]).endswith("There are: one, two.")
     assert no_such("API", "x", map(str, range(20))).endswith("10, 11, ….")
+
+
+async def test_limits_hold_for_programs_as_for_people(booth: Booth) -> None:
+    with pytest.raises(BadInput, match="algorithm"):
+        await create_issuer(booth, name="sandbox", alg="HS256")
+    with pytest.raises(BadInput, match="at least one scope"):
+        await add_scopes(booth, "persons", scopes="")
+    with pytest.raises(BadInput, match="1024"):
+        await create_api(booth, name="x", audience=f"https://{'a' * 1024}", scopes="")
+    with pytest.raises(BadInput, match="31 days"):
+        await create_client(booth, apis=["persons"], token_lifetime=32 * 86_400)
+
+
+async def test_adding_scopes_that_are_there_changes_nothing(booth: Booth) -> None:
+    before = await booth.store.revision()
+
+    assert (await add_scopes(booth, "persons", scopes="a b")).scopes == ("a", "b")
+    assert await booth.store.revision() == before

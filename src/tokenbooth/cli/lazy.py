@@ -48,10 +48,7 @@ class LazyGroup(HelpfulGroup):
         place = self.lazy_commands.get(cmd_name)
         if place is None:
             return None
-        command = getattr(import_module(place.module), place.name)
-        if not isinstance(command, click.Command):
-            message = f"{place.module}:{place.name} is no command"
-            raise TypeError(message)
+        command: click.Command = getattr(import_module(place.module), place.name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -13,9 +13,14 @@ json_option = click.option(
 )
 
 
-def read_stdin(what: str) -> str:
-    """Return what stdin holds, without the line break at the end; raises Failure."""
+def read_stdin(what: str, *, is_hidden: bool = False) -> str:
+    """Return what stdin holds, without the line break at the end; raises Failure.
+
+    On a terminal, `is_hidden` asks for one line that is not shown while it is typed.
+    """
     if sys.stdin.isatty():
+        if is_hidden:
+            return str(click.prompt(f"The {what}", hide_input=True, err=True))
         click.echo(f"Paste the {what}, then press Enter and Ctrl-D.", err=True)
     data = sys.stdin.buffer.read(MAX_INPUT + 1)
     if len(data) > MAX_INPUT:

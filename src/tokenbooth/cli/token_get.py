@@ -140,7 +140,7 @@ def outcome_of(error: ClientError) -> Outcome:
 
 def _secret(place: str) -> Secret:
     if place == "-":
-        return Secret(read_stdin("client secret"))
+        return Secret(read_stdin("client secret", is_hidden=True))
     if not place.startswith(("env:", "file:")):
         # The typed text may be a live secret: it is not repeated.
         raise Failure(

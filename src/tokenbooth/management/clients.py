@@ -19,6 +19,7 @@ from tokenbooth.management.issuers import LONGEST_TOKEN, find_issuer
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_client_id, check_text
+from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import (
     DEFAULT_ISSUER,
@@ -191,19 +192,40 @@ async def show_client(booth: Booth, client_id: str, *, issuer: str | None = None
 async def set_enabled(
     booth: Booth, client_id: str, *, enabled: bool, issuer: str | None = None
 ) -> ClientView:
-    """Let the client authenticate, or refuse it from now on."""
+    """Let the client authenticate, or refuse it and all its tokens from now on.
+
+    Tokens that it got before it was disabled stay dead when it is enabled again.
+    """
     registered = await find_client(booth, client_id, issuer=issuer)
     changed = registered.client
     if changed.enabled != enabled:
-        changed = replace(changed, enabled=enabled, updated_at=booth.clock.now())
-        await booth.store.replace_client(changed)
+        now = booth.clock.now()
+        changed = replace(changed, enabled=enabled, updated_at=now)
+        revoking = [] if enabled else [revocations.of_stopped_client(changed, now)]
+        await booth.store.replace_client(changed, revoking=revoking)
     return view_client(booth, replace(registered, client=changed))
 
 
 async def delete_client(booth: Booth, client_id: str, *, issuer: str | None = None) -> ClientView:
-    """Delete the client with all its credentials."""
+    """Delete the client with all its credentials, and end its tokens."""
     registered = await find_client(booth, client_id, issuer=issuer)
-    await booth.store.delete_client(registered.client.issuer, registered.client.client_id)
+    client, now = registered.client, booth.clock.now()
+    await booth.store.delete_client(
+        client.issuer,
+        client.client_id,
+        revoking=[
+            # A client that gets this id later must be able to work, so this ends at some time.
+            revocations.of_stopped_client(client, now),
+            *revocations.of_removed_credentials(registered.credentials, now),
+        ],
+    )
+    return view_client(booth, registered)
+
+
+async def revoke_tokens(booth: Booth, client_id: str, *, issuer: str | None = None) -> ClientView:
+    """End every token that the client got so far; it may go on getting new ones."""
+    registered = await find_client(booth, client_id, issuer=issuer)
+    await booth.store.revoke([revocations.of_client(registered.client, booth.clock.now())])
     return view_client(booth, registered)
 
 

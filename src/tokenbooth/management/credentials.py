@@ -10,8 +10,9 @@ from tokenbooth.management.lookup import find_client
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_text
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.records import Credential, CredentialKind, Issuer
+from tokenbooth.server.records import Credential, CredentialKind, Issuer, RegisteredClient
 from tokenbooth.server.secrets import new_credential_id
 
 HINT_LENGTH = 4
@@ -163,16 +164,45 @@ async def list_credentials(
 
 
 async def remove_credential(
-    booth: Booth, client_id: str, credential_id: str, *, issuer: str | None = None
+    booth: Booth,
+    client_id: str,
+    credential_id: str,
+    *,
+    issuer: str | None = None,
+    revoke_tokens: bool = False,
 ) -> tuple[CredentialView, ...]:
-    """Remove a credential at once, and return those that are left."""
+    """Remove a credential at once, and return those that are left.
+
+    With `revoke_tokens` every token that it was ever used to get ends as well.
+    """
     registered = await find_client(booth, client_id, issuer=issuer)
-    ids = [each.id for each in registered.credentials]
-    if credential_id not in ids:
-        where = f" of the client {registered.client.client_id!r}"
-        raise Missing(no_such("credential", credential_id, ids, where=where))
-    client = registered.client
-    await booth.store.delete_credential(client.issuer, client.client_id, credential_id)
+    removed = _credential_of(registered, credential_id)
+    revoking = revocations.of_removed_credentials([removed], booth.clock.now())
+    await booth.store.delete_credential(
+        removed.issuer,
+        removed.client_id,
+        removed.id,
+        revoking=revoking if revoke_tokens else (),
+    )
     return tuple(
         view_credential(booth, each) for each in registered.credentials if each.id != credential_id
     )
+
+
+async def revoke_credential_tokens(
+    booth: Booth, client_id: str, credential_id: str, *, issuer: str | None = None
+) -> CredentialView:
+    """End every token that the credential was used to get so far; it stays valid itself."""
+    registered = await find_client(booth, client_id, issuer=issuer)
+    credential = _credential_of(registered, credential_id)
+    await booth.store.revoke([revocations.of_credential(credential, booth.clock.now())])
+    return view_credential(booth, credential)
+
+
+def _credential_of(registered: RegisteredClient, credential_id: str) -> Credential:
+    for each in registered.credentials:
+        if each.id == credential_id:
+            return each
+    ids = [each.id for each in registered.credentials]
+    where = f" of the client {registered.client.client_id!r}"
+    raise Missing(no_such("credential", credential_id, ids, where=where))

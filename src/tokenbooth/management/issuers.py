@@ -9,6 +9,7 @@ from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_issuer_name
 from tokenbooth.protocol.dialects import STANDARD
 from tokenbooth.protocol.keys import ALGORITHMS
+from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.keyring import new_issuer_keys
 from tokenbooth.server.records import Issuer, TokenFormat
@@ -118,6 +119,13 @@ async def list_issuers(booth: Booth) -> tuple[IssuerView, ...]:
 async def show_issuer(booth: Booth, name: str) -> IssuerView:
     """Return one issuer; raises Missing."""
     return view_issuer(booth, await find_issuer(booth, name))
+
+
+async def revoke_issuer_tokens(booth: Booth, name: str) -> IssuerView:
+    """End every token that the issuer issued so far, to every client."""
+    issuer = await find_issuer(booth, name)
+    await booth.store.revoke([revocations.of_issuer(name, booth.clock.now())])
+    return view_issuer(booth, issuer)
 
 
 def _check_lifetime(what: str, seconds: int, longest: int) -> None:
