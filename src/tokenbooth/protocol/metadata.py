@@ -24,6 +24,7 @@ class ServerMetadata:
     jwks_uri: str | None = None
     introspection_endpoint: str | None = None
     revocation_endpoint: str | None = None
+    revocation_feed_endpoint: str | None = None  # this project's own
     registration_endpoint: str | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] | None = None
     introspection_endpoint_auth_methods_supported: tuple[str, ...] | None = None
@@ -36,6 +37,7 @@ _ENDPOINTS = (
     "jwks_uri",
     "introspection_endpoint",
     "revocation_endpoint",
+    "revocation_feed_endpoint",
     "registration_endpoint",
 )
 

@@ -15,6 +15,7 @@ from tokenbooth.server.records import DEFAULT_ISSUER, Api, Issuer
 TOKEN_PATH = "/oauth2/token"
 INTROSPECTION_PATH = "/oauth2/introspect"
 REVOCATION_PATH = "/oauth2/revoke"
+REVOCATION_FEED_PATH = "/oauth2/revocations"
 JWKS_PATH = "/.well-known/jwks.json"
 AUTH_METHODS = (BASIC, POST)
 
@@ -97,6 +98,8 @@ def _metadata(
         "jwks_uri": url + JWKS_PATH,
         "introspection_endpoint": url + INTROSPECTION_PATH,
         "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
+        "introspection_signing_alg_values_supported": [issuer.alg],  # RFC 9701 §7
         "revocation_endpoint": url + REVOCATION_PATH,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_feed_endpoint": url + REVOCATION_FEED_PATH,
     }

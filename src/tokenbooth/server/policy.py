@@ -7,6 +7,7 @@ from tokenbooth.protocol.messages import TokenRequest
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.server.authentication import AuthenticatedClient
 from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.recognition import OurToken
 from tokenbooth.server.records import Api, Client, TokenFormat
 
 _REMEMBERED_PER_CLIENT = 16
@@ -16,6 +17,7 @@ _REMEMBERED_PER_CLIENT = 16
 class RefreshUse:
     """A refresh token that must be spent before anything is issued for it."""
 
+    token: OurToken
     family: str
     generation: int
     expires_at: float

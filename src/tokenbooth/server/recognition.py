@@ -24,6 +24,11 @@ class OurToken:
     expires_at: float
     claims: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def issued_at(self) -> float:
+        """When it was issued, in whole seconds rounded down."""
+        return float(self.claims["iat"])
+
 
 def recognise(unverified_token: Secret, issuer: IssuerView, now: float) -> OurToken:
     """Return the token; raises TokenRefused with the reason why it is not a good one of ours."""

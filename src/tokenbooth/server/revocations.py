@@ -1,18 +1,24 @@
-"""What is no longer valid: single tokens by id, refreshed families by theirs."""
+"""What is no longer valid: tokens by their own id, their family, credential, client or issuer."""
 
+from collections.abc import Sequence
+
+from tokenbooth.protocol.revocation_feed import revocation_keys
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.recognition import OurToken
-from tokenbooth.server.records import Revocation
+from tokenbooth.server.records import Client, Credential, Revocation
 from tokenbooth.server.stores.contract import RevocationStore
 
 # No access or refresh token lives longer, whatever the policies of its issuer and client are
 # now or were when it was issued.
 _LONGEST_LIFETIME = 400 * 86_400
+# Every node has taken over a change after so long, and issues nothing more on the old terms.
+_TAKEOVER_SECONDS = 1.0
 
 
 async def is_revoked(token: OurToken, issuer: IssuerView, store: RevocationStore) -> bool:
     """Whether the token was revoked, as of now on any node; raises StoreUnavailable."""
-    return bool(await store.find_revoked(issuer.name, _keys(token)))
+    found = await store.find_revoked(issuer.name, revocation_keys(token.claims))
+    return any(before is None or token.issued_at <= before for before in found.values())
 
 
 async def revoke(token: OurToken, issuer: IssuerView, store: RevocationStore, now: float) -> None:
@@ -33,13 +39,34 @@ async def revoke_family(
     family: str, issuer: IssuerView, store: RevocationStore, now: float
 ) -> None:
     """Revoke every token that came from one first refresh token."""
-    await store.revoke(
-        [Revocation(issuer=issuer.name, key=f"sid:{family}", expires_at=now + _LONGEST_LIFETIME)]
-    )
+    await store.revoke([_revocation(issuer.name, f"sid:{family}", now)])
 
 
-def _keys(token: OurToken) -> list[str]:
-    keys = [f"jti:{token.token_id}"]
-    if token.family is not None:
-        keys.append(f"sid:{token.family}")
-    return keys
+def of_issuer(issuer: str, now: float) -> Revocation:
+    """Return what ends every token that the issuer issued so far."""
+    return _revocation(issuer, "issuer:", now, before=now)
+
+
+def of_client(client: Client, now: float) -> Revocation:
+    """Return what ends every token that the client got so far; it may go on getting new ones."""
+    return _revocation(client.issuer, f"client:{client.client_id}", now, before=now)
+
+
+def of_credential(credential: Credential, now: float) -> Revocation:
+    """Return what ends every token that the credential was used to get so far."""
+    return _revocation(credential.issuer, f"credential:{credential.id}", now, before=now)
+
+
+def of_stopped_client(client: Client, now: float) -> Revocation:
+    """Return what ends the tokens of a client that is disabled or deleted in the same step."""
+    until = now + _TAKEOVER_SECONDS
+    return _revocation(client.issuer, f"client:{client.client_id}", now, before=until)
+
+
+def of_removed_credentials(credentials: Sequence[Credential], now: float) -> list[Revocation]:
+    """Return what ends the tokens of credentials that are removed in the same step, for good."""
+    return [_revocation(each.issuer, f"credential:{each.id}", now) for each in credentials]
+
+
+def _revocation(issuer: str, key: str, now: float, *, before: float | None = None) -> Revocation:
+    return Revocation(issuer=issuer, key=key, expires_at=now + _LONGEST_LIFETIME, before=before)

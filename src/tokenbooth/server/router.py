@@ -7,12 +7,14 @@ from urllib.parse import urlsplit
 from tokenbooth.server.endpoints.discovery import key_set, metadata
 from tokenbooth.server.endpoints.introspection import introspection
 from tokenbooth.server.endpoints.revocation import revocation
+from tokenbooth.server.endpoints.revocation_feed import revocation_feed
 from tokenbooth.server.endpoints.token import token
 from tokenbooth.server.endpoints.unusable import unusable
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import (
     INTROSPECTION_PATH,
     JWKS_PATH,
+    REVOCATION_FEED_PATH,
     REVOCATION_PATH,
     TOKEN_PATH,
     IssuerView,
@@ -73,6 +75,7 @@ def _paths(issuer: IssuerView, prefix: str) -> dict[str, Route]:
         prefix + issuer.dialect.token_path: token,
         prefix + INTROSPECTION_PATH: introspection,
         prefix + REVOCATION_PATH: revocation,
+        prefix + REVOCATION_FEED_PATH: revocation_feed,
         prefix + JWKS_PATH: key_set,
     }
     for name in _WELL_KNOWN:

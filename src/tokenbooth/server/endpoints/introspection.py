@@ -4,6 +4,7 @@ from tokenbooth.protocol.client_auth import read_client
 from tokenbooth.protocol.errors import TokenRefused
 from tokenbooth.protocol.messages import read_token_question
 from tokenbooth.server.authentication import AuthenticatedClient, authenticate
+from tokenbooth.server.endpoints.signed_introspection import accepts_signed, send_signed
 from tokenbooth.server.endpoints.token import read_form
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import IssuerView
@@ -20,6 +21,9 @@ async def introspection(
     exchange: Exchange, issuer: IssuerView, service: Service, outcome: Outcome
 ) -> None:
     """Answer one question about a token; raises OAuthError for the router to answer."""
+    # Exact on every node: take over what others changed before anything is judged by it.
+    await service.registry.refresh()
+    issuer = service.registry.issuers.get(issuer.name, issuer)
     now = service.clock.now()
     form = await read_form(exchange, service)
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
@@ -33,10 +37,16 @@ async def introspection(
     except TokenRefused as refused:
         outcome.answered("inactive", reason=refused.reason)
         # RFC 7662 §2.2: nothing but this, whatever the reason.
-        await send_json(exchange, {"active": False})
+        answer: dict[str, object] = {"active": False}
     else:
         outcome.answered("active", token_id=token.token_id)
-        await send_json(exchange, _description(token))
+        answer = _description(token)
+    if accepts_signed(exchange.headers(b"accept")):
+        await send_signed(
+            exchange, answer, issuer=issuer, audience=caller.client.client_id, now=now
+        )
+    else:
+        await send_json(exchange, answer)
 
 
 async def _refuse_unless_active(
@@ -46,8 +56,6 @@ async def _refuse_unless_active(
         raise TokenRefused("not_for_this_caller")  # RFC 7662 §4
     if await is_revoked(token, issuer, service.store):
         raise TokenRefused("revoked")
-    # Exact on every node: take over what others changed before looking at the client.
-    await service.registry.refresh()
     owner = await service.registry.client(issuer.name, token.client_id)
     if owner is None or not owner.client.enabled:
         raise TokenRefused("client_disabled")

@@ -17,7 +17,7 @@ from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision, RefreshUse
 from tokenbooth.server.policy import decide as decide_by_policy
 from tokenbooth.server.recognition import OurToken, recognise_refresh_token
-from tokenbooth.server.revocations import revoke_family
+from tokenbooth.server.revocations import is_revoked, revoke_family
 from tokenbooth.server.stores.contract import RevocationStore
 
 _USED_UP = "The refresh token is expired, used or revoked; ask with client_credentials again."
@@ -40,6 +40,7 @@ def decide(
     if decision.refresh_lifetime is None:  # the client's were turned off after this was issued
         raise InvalidGrant(_USED_UP, reason="refresh_access_withdrawn")
     use = RefreshUse(
+        token=token,
         family=str(token.family),
         generation=token.claims["gen"],
         expires_at=token.expires_at,
@@ -86,7 +87,7 @@ async def spend(
     Within `grace` seconds of its first use a token answers again: the client lost our reply.
     Later it is taken for stolen, and its whole family dies (RFC 9700 §4.14.2).
     """
-    if await store.find_revoked(issuer.name, [f"sid:{use.family}"]):
+    if await is_revoked(use.token, issuer, store):
         raise InvalidGrant(_USED_UP, reason="refresh_revoked")
     # Also when the clock was set back: a distance, or every copy would pass until it caught up.
     key = f"refresh:{issuer.name}:{use.family}:{use.generation}"

@@ -196,7 +196,7 @@ class SqlStore:
 
     async def find_revoked(self, issuer: str, keys: Sequence[str]) -> Mapping[str, float | None]:
         found = await self._engine.look_up(
-            [(revocations.IS_REVOKED, {"issuer": issuer, "key": key}) for key in keys]
+            [(revocations.FIND_REVOKED, asked) for asked in revocations.look_ups(issuer, keys)]
         )
         return {key: before for rows in found for key, before in rows}
 

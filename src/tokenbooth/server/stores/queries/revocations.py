@@ -8,9 +8,11 @@ from tokenbooth.server.records import Revocation
 from tokenbooth.server.stores.contract import Claim, StoreUnavailable
 from tokenbooth.server.stores.tables import claims, feed, revocations
 
-# Takes `issuer` and `key`.
-IS_REVOKED = select(revocations.c.key, revocations.c.before).where(
-    revocations.c.issuer == bindparam("issuer"), revocations.c.key == bindparam("key")
+# Takes `issuer` and so many keys, `key0` and on.
+KEYS_AT_ONCE = 5
+FIND_REVOKED = select(revocations.c.key, revocations.c.before).where(
+    revocations.c.issuer == bindparam("issuer"),
+    revocations.c.key.in_([bindparam(f"key{place}") for place in range(KEYS_AT_ONCE)]),
 )
 
 NEWEST = select(feed.c.revocation_seq)
@@ -58,6 +60,16 @@ _CLAIM = text(
     """
 )
 _WINNER = select(claims.c.claimed_at).where(claims.c.key == bindparam("key"))
+
+
+def look_ups(issuer: str, keys: Sequence[str]) -> list[dict[str, str]]:
+    """Return the parameters of FIND_REVOKED, as often as it takes to ask for all keys."""
+    asked = []
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        some = keys[start : start + KEYS_AT_ONCE]
+        named = {f"key{place}": some[min(place, len(some) - 1)] for place in range(KEYS_AT_ONCE)}
+        asked.append({"issuer": issuer, **named})
+    return asked
 
 
 def revoke(connection: Connection, revoked: Sequence[Revocation]) -> None:
