@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,25 +159,6 @@ def test_people_are_told_that_the_secret_is_shown_once(persons: Command) -> None
     assert not SECRET.search(ended.err)
 
 
-def test_a_secret_is_never_shown_again(
-    persons: Command, client: dict[str, Any], tmp_path: Path
-) -> None:
-    random = client["client_secret"].rpartition("_")[2]
-
-    shown = [
-        persons(*command).out
-        for command in (
-            ["clients", "show", "my-app", "--json"],
-            ["clients", "list", "--json"],
-            ["credentials", "list", "my-app", "--json"],
-        )
-    ]
-
-    assert all("my-app" in text or client["credential_id"] in text for text in shown)
-    assert not any(random in text for text in shown)
-    assert all(random.encode() not in each.read_bytes() for each in tmp_path.glob("booth.db*"))
-
-
 def test_a_client_has_what_it_was_given(persons: Command) -> None:
     persons("accounts", "create", "acme", "--title", "Acme Ltd")
     persons(
@@ -319,55 +299,6 @@ def test_a_long_list_says_that_there_is_more(persons: Command) -> None:
     assert "more than 2" in ended.err
 
 
-def test_a_client_can_have_several_secrets(persons: Command, client: dict[str, Any]) -> None:
-    added = persons(
-        "credentials", "add", "my-app", "--label", "blue", "--expires", "90d", "--json"
-    ).data
-
-    first, second = persons("credentials", "list", "my-app", "--json").data
-    assert SECRET.fullmatch(added["client_secret"])
-    assert (first["id"], first["expires_at"]) == (client["credential_id"], None)
-    assert (second["id"], second["label"]) == (added["credential_id"], "blue")
-    assert second["expires_at"] == added["expires_at"]
-    assert second["hint"] == added["client_secret"][-4:]
-
-
-def test_rotation_makes_a_secret_and_ends_the_older_ones(
-    persons: Command, client: dict[str, Any]
-) -> None:
-    rotated = persons("credentials", "rotate", "my-app", "--overlap", "0", "--json").data
-
-    older, newer = persons("credentials", "list", "my-app", "--json").data
-    assert [each["id"] for each in rotated["ending"]] == [client["credential_id"]]
-    assert (older["id"], older["status"]) == (client["credential_id"], "expired")
-    assert (newer["id"], newer["status"]) == (rotated["credential_id"], "valid")
-
-
-def test_rotation_says_how_long_the_older_secrets_last(
-    persons: Command, client: dict[str, Any]
-) -> None:
-    ended = persons("credentials", "rotate", "my-app")
-
-    assert f"within 1 day: {client['credential_id']}" in ended.err
-
-
-def test_removing_the_last_credential_warns(persons: Command, client: dict[str, Any]) -> None:
-    ended = persons("credentials", "remove", "my-app", client["credential_id"])
-
-    assert ended.code == 0
-    assert "no valid credential left" in ended.err
-    assert persons("credentials", "list", "my-app", "--json").data == []
-
-
-def test_a_missing_credential_or_client_is_not_found(
-    persons: Command, client: dict[str, Any]
-) -> None:
-    assert persons("credentials", "remove", "my-app", "xyzzy").code == 6
-    assert persons("credentials", "list", "my-ap").code == 6
-    assert "Did you mean 'my-app'?" in persons("credentials", "list", "my-ap").err
-    assert persons("credentials", "add", "nobody\x1b[2J").code == 6
-
-
 def test_empty_lists_say_what_to_do_next(tokenbooth: Command) -> None:
     for group in ("apis", "clients", "accounts"):
         ended = tokenbooth(group, "list")
@@ -412,13 +343,3 @@ def test_people_see_fields_and_are_told_what_happened(
     assert answer == {"removed": removed, "left": []}
     assert "Deleted 'my-app'" in persons("clients", "delete", "my-app").err
     assert persons("apis", "delete", "persons", "--json").data["name"] == "persons"
-
-
-def test_a_rotation_without_overlap_ends_the_older_secrets_now(
-    persons: Command, client: dict[str, Any]
-) -> None:
-    first = persons("credentials", "rotate", "my-app", "--overlap", "0")
-    again = persons("credentials", "rotate", "my-app", "--overlap", "0")
-
-    assert f"end now: {client['credential_id']}\n" in first.err
-    assert client["credential_id"] not in again.err
