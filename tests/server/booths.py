@@ -3,6 +3,7 @@
 import base64
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx2
 
@@ -97,8 +98,6 @@ class Town:
         return secret
 
     async def change_client(self, client_id, *, issuer="default", **changes):
-        from dataclasses import replace
-
         registered = await self.store.get_client(issuer, client_id)
         await self.store.replace_client(replace(registered.client, **changes))
         await self.registry.refresh()

@@ -1,6 +1,8 @@
 """A running token service on a copied database, whose clock only tests move."""
 
+import io
 import shutil
+import sys
 from itertools import count
 
 import anyio
@@ -54,3 +56,14 @@ async def town(empty_town):
     await empty_town.add_api("persons", PERSONS, "persons:read persons:write")
     await empty_town.add_api("orders", ORDERS, "orders:read")
     return empty_town
+
+
+@pytest.fixture
+def log(template):
+    """What the service logs from here on."""
+    written = io.TextIOWrapper(io.BytesIO())
+    usual, sys.stderr = sys.stderr, written
+    configure_logs("json", "info")
+    sys.stderr = usual
+    yield lambda: written.buffer.getvalue().decode()
+    configure_logs("json", "info")

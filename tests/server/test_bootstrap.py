@@ -1,10 +1,12 @@
 """What is made when the service first meets its database, and what it refuses to start with."""
 
 import asyncio
+
 import pytest
 
 from tests.server.booths import BASE_URL, running
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.server.app import TokenService
 from tokenbooth.server.bootstrap import master_key_file, open_booth
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.stores.contract import StoreUnavailable
@@ -76,8 +78,6 @@ def test_a_database_elsewhere_needs_a_named_key_file():
 
 async def test_the_server_hears_why_the_service_did_not_start(settings, clock):
     master_key_file(settings).unlink()
-    from tokenbooth.server.app import TokenService
-
     app = TokenService(settings, base_url=BASE_URL, clock=clock)
     sent = []
 
@@ -94,8 +94,6 @@ async def test_the_server_hears_why_the_service_did_not_start(settings, clock):
 
 
 async def test_the_server_hears_of_start_and_end(settings, clock):
-    from tokenbooth.server.app import TokenService
-
     app = TokenService(settings, base_url=BASE_URL, clock=clock)
     messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
     sent = []
