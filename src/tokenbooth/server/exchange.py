@@ -95,13 +95,15 @@ class Exchange:
     ) -> None:
         """Send the whole answer; a HEAD request gets it without the body."""
         self.status = status
+        # RFC 9110 §8.6: not the document's length, so none at all.
+        length = () if status == 304 else ((b"content-length", str(len(body)).encode()),)
         await self._send(
             {
                 "type": "http.response.start",
                 "status": status,
                 "headers": [
                     (b"content-type", content_type),
-                    (b"content-length", str(len(body)).encode()),
+                    *length,
                     (b"x-request-id", self.request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     *headers,
