@@ -30,6 +30,8 @@ PROGRAM = str(Path(sys.executable).with_name("tokenbooth"))
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 _ANNOUNCED = re.compile(r"serves the issuer (\S+)|\"issuer\": \"([^\"]+)\"")
+# What a secret, a sealed token and a JWT look like, whoever made them.
+_CONFIDENTIAL = re.compile(r"tb[sor]_\w{20}|eyJ[\w-]+\.[\w-]+\.")
 _TOKEN_MEMBERS = ("access_token", "refresh_token", "Token")
 
 
@@ -279,10 +281,10 @@ def start_service(
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
+    folder: Path, *arguments: str, port: int = 0, variables: Mapping[str, str] | None = None
 ) -> Iterator[Service]:
     """Run a service while inside; ends it, and holds its log to silence about secrets."""
-    service = start_service(folder, *arguments, variables=variables)
+    service = start_service(folder, *arguments, port=port, variables=variables)
     try:
         yield service
     finally:
@@ -295,6 +297,7 @@ def assert_log_is_discreet(service: Service) -> None:
     log = service.log
     leaked = [word for word in service.confidential if len(word) >= 8 and word in log]
     assert leaked == []
+    assert _CONFIDENTIAL.search(log) is None
 
 
 def _announced_url(process: subprocess.Popen[bytes], folder: Path) -> str:
