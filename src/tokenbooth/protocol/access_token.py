@@ -1,10 +1,10 @@
 """JWT access tokens and their checks, in the order in which they are made (RFC 9068)."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tokenbooth.protocol.claims import text_claim, time_claim
 from tokenbooth.protocol.errors import InvalidScope, TokenRefused
 from tokenbooth.protocol.jwt import VerifiedClaims
 from tokenbooth.protocol.scope import Scope
@@ -55,7 +55,7 @@ def check_access_token(
         raise TokenRefused("expired", f"{now - token.expires_at:.0f} s ago")
     not_before = token.issued_at - MAX_CLOCK_SKEW
     if "nbf" in claims:
-        not_before = max(not_before, _time(claims, "nbf"))
+        not_before = max(not_before, time_claim(claims, "nbf"))
     if now < not_before - leeway:
         raise TokenRefused("not_yet_valid", f"for another {not_before - now:.0f} s")
     return token
@@ -70,41 +70,16 @@ def _read(claims: VerifiedClaims) -> AccessToken:
     if not all(isinstance(member, str) for member in audience):
         raise TokenRefused("claim_invalid", "aud")
     return AccessToken(
-        issuer=_text(claims, "iss"),
+        issuer=text_claim(claims, "iss"),
         audience=tuple(audience),
-        subject=_text(claims, "sub"),
-        client_id=_text(claims, "client_id"),
+        subject=text_claim(claims, "sub"),
+        client_id=text_claim(claims, "client_id"),
         scope=_scope(claims),
-        issued_at=_time(claims, "iat"),
-        expires_at=_time(claims, "exp"),
-        jti=_text(claims, "jti"),
+        issued_at=time_claim(claims, "iat"),
+        expires_at=time_claim(claims, "exp"),
+        jti=text_claim(claims, "jti"),
         claims=claims,
     )
-
-
-def _text(claims: VerifiedClaims, name: str) -> str:
-    value = claims.get(name)
-    if value is None:
-        raise TokenRefused("claim_missing", name)
-    if not isinstance(value, str) or not value:
-        raise TokenRefused("claim_invalid", name)
-    return value
-
-
-def _time(claims: VerifiedClaims, name: str) -> float:
-    value = claims.get(name)
-    if value is None:
-        raise TokenRefused("claim_missing", name)
-    # bool is an int in Python, and 1e999 is an infinite float in JSON.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TokenRefused("claim_invalid", name)
-    try:
-        seconds = float(value)
-    except OverflowError as error:
-        raise TokenRefused("claim_invalid", name) from error
-    if not math.isfinite(seconds):
-        raise TokenRefused("claim_invalid", name)
-    return seconds
 
 
 def _scope(claims: VerifiedClaims) -> Scope:

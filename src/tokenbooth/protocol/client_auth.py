@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from tokenbooth.protocol.errors import InvalidClient, InvalidRequest
 from tokenbooth.protocol.form import Form, form_encode
+from tokenbooth.protocol.presented_assertion import PresentedAssertion, read_assertion
 from tokenbooth.protocol.secret import Secret
 
 MAX_CREDENTIAL_LENGTH = 4096
@@ -41,7 +42,7 @@ class PresentedNothing:
     method: str = NONE
 
 
-Presented = PresentedSecret | PresentedNothing
+Presented = PresentedSecret | PresentedAssertion | PresentedNothing
 
 
 def read_client(form: Form, authorization: tuple[str, ...]) -> Presented:
@@ -52,6 +53,8 @@ def read_client(form: Form, authorization: tuple[str, ...]) -> Presented:
     if len(authorization) > 1:
         raise InvalidRequest("Send one Authorization header.", reason="two_methods")
     client_id, body_secret = form.get("client_id"), form.get("client_secret")
+    if "client_assertion" in form or "client_assertion_type" in form:
+        return _read_client_assertion(form, has_more=bool(authorization or body_secret))
     if authorization:
         if body_secret is not None:
             raise InvalidRequest(
@@ -66,6 +69,19 @@ def read_client(form: Form, authorization: tuple[str, ...]) -> Presented:
         raise InvalidClient("The body has a client_secret but no client_id.", reason="no_client")
     _refuse_overlong(client_id, body_secret)
     return PresentedSecret(client_id=client_id, secret=Secret(body_secret), method=POST)
+
+
+def _read_client_assertion(form: Form, *, has_more: bool) -> PresentedAssertion:
+    if has_more:
+        raise InvalidRequest(
+            "Use one: client_assertion or the client secret. Received both.", reason="two_methods"
+        )
+    assertion, assertion_type = form.get("client_assertion"), form.get("client_assertion_type")
+    if assertion is None or assertion_type is None:  # RFC 7521 §4.2
+        raise InvalidRequest("Send client_assertion and client_assertion_type together.")
+    return read_assertion(
+        Secret(assertion), assertion_type=assertion_type, client_id=form.get("client_id")
+    )
 
 
 def read_basic(authorization: str) -> PresentedSecret:

@@ -208,10 +208,11 @@ def _bound_algorithm(public: PublicKey, alg: str | None) -> str:
 class KeySet:
     """Verification keys by name; keys that cannot be used were left out when it was read."""
 
-    __slots__ = ("_keys",)
+    __slots__ = ("_keys", "max_age")
 
-    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+    def __init__(self, keys: Iterable[VerificationKey], *, max_age: float | None = None) -> None:
         self._keys = tuple(keys)
+        self.max_age = max_age  # seconds until it wants to be fetched anew; None: it does not say
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -3,7 +3,7 @@
 import contextlib
 import ssl
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tokenbooth.clock import Clock
@@ -98,8 +98,10 @@ class _Backend:
         self._backend.sleep(seconds)
 
 
-def bound_by_deadline(client: "httpx2.Client") -> None:
-    """Make every connection of `client` keep the deadline in force.
+def bound_by_deadline(
+    client: "httpx2.Client", wrap: Callable[["httpcore2.NetworkBackend"], Any] = lambda b: b
+) -> None:
+    """Make every connection of `client` keep the deadline in force, and be opened by `wrap`'s.
 
     A server that trickles its headers byte by byte would otherwise hold a thread for days:
     the library's time-outs start anew with each read, and it has no public place for ours.
@@ -108,4 +110,4 @@ def bound_by_deadline(client: "httpx2.Client") -> None:
     for transport in (inside._transport, *inside._mounts.values()):  # noqa: SLF001 - see above
         if transport is not None:
             pool = transport._pool  # noqa: SLF001 - see above
-            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001 - see above
+            pool._network_backend = _Backend(wrap(pool._network_backend))  # noqa: SLF001 - see above

@@ -2,10 +2,10 @@
 
 import contextlib
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenbooth import __version__
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
@@ -14,6 +14,7 @@ from tokenbooth.remote.deadline import Deadline, bound_by_deadline
 from tokenbooth.remote.per_process import PerProcess
 
 if TYPE_CHECKING:
+    import httpcore2
     import httpx2
 
 
@@ -64,6 +65,7 @@ class HttpFetch:
     """Fetches over httpx2.
 
     Redirects are answers like any other: following one would carry credentials along.
+    `connections` wraps what opens them, for whoever restricts where to.
     """
 
     def __init__(
@@ -72,13 +74,16 @@ class HttpFetch:
         allow_plain_http_for_development: bool = False,
         tls: ssl.SSLContext | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        use_proxies: bool = True,
+        connections: Callable[["httpcore2.NetworkBackend"], Any] = lambda backend: backend,
     ) -> None:
+        self._connections = connections
         self._allow_plain_http = allow_plain_http_for_development
         self._tls = tls
         self._clock = clock
         # A proxy of the environment must not see what is meant for this machine.
         self._near = PerProcess(lambda: self._client(use_proxies=False))
-        self._far = PerProcess(lambda: self._client(use_proxies=True))
+        self._far = PerProcess(lambda: self._client(use_proxies=use_proxies))
 
     def __call__(self, request: Request) -> Response:
         try:
@@ -113,7 +118,7 @@ class HttpFetch:
             # Cookies would tie one request to another.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
-        bound_by_deadline(client)
+        bound_by_deadline(client, self._connections)
         return client
 
 

@@ -33,6 +33,7 @@ class RemoteKeySet:
         max_age: float = MAX_AGE,
         keep_stale: float = KEEP_STALE,
         timeout: float = 5.0,
+        parse: Callable[[bytes], KeySet] = parse_key_set,
     ) -> None:
         self._url: Callable[[], str] = (lambda: url) if isinstance(url, str) else url
         self._fetch = fetch
@@ -41,6 +42,7 @@ class RemoteKeySet:
         self._max_age = max_age
         self._keep_stale = keep_stale
         self._timeout = timeout
+        self._parse = parse
         self._flight: SingleFlight[bool] = SingleFlight(threads=1)
         self._held: tuple[KeySet, float] | None = None  # the keys, and when they were asked for
         self._attempted: float | None = None
@@ -54,7 +56,7 @@ class RemoteKeySet:
             return ()
         keys, asked = held
         age = self._clock.monotonic() - asked
-        if age > self._max_age:
+        if age > (self._max_age if keys.max_age is None else keys.max_age):
             self.refresh()
             # A withdrawn key must not be trusted forever because the issuer is down.
             if age > self._keep_stale:
@@ -117,7 +119,7 @@ class RemoteKeySet:
         if answer.status != 200:
             text = f"The key set's place answered {answer.status}."
             raise FetchFailed("status", text, is_transient=True)
-        keys = parse_key_set(answer.body)
+        keys = self._parse(answer.body)
         if not len(keys):
             raise KeyRefused("The key set holds no usable key.")
         return keys

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
@@ -11,6 +12,7 @@ from tokenbooth.protocol.errors import (
     TemporarilyUnavailable,
     printable,
 )
+from tokenbooth.remote.public_fetch import PublicFetch
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.endpoints.health import healthz, readyz
 from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
@@ -18,10 +20,12 @@ from tokenbooth.server.keyring import Keyring
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.logs import configure_logs, get_logger
 from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.possession import PROOF_PREFIX
 from tokenbooth.server.registry import Registry
+from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.router import Route, Routes, make_routes
 from tokenbooth.server.service import Service
-from tokenbooth.server.settings import Settings, parse_networks
+from tokenbooth.server.settings import Settings, parse_names, parse_networks
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.wire import send_json, send_refusal
 
@@ -32,6 +36,8 @@ _WRITE_USES_SECONDS = 5.0
 _FORGET_SECONDS = 60.0
 # What expired is kept for a while: a clock that is set back must not bring a token back to life.
 _KEEP_EXPIRED_SECONDS = 86_400.0
+# A proof comes with every bound token, so these are many, and lived for a minute only.
+_KEEP_EXPIRED_PROOFS_SECONDS = 600.0
 _STORE_AWAY = TemporarilyUnavailable(
     "The service cannot reach its database; try again.", reason="store_unavailable"
 )
@@ -54,6 +60,9 @@ class TokenService:
         self._clock = clock
         self._routes = Routes(anywhere={}, by_host={})
         self._mounts: Mounts = {}
+        self._public_fetch = PublicFetch(
+            allow_private_addresses_of=parse_names(settings.allow_private_addresses_for_federation)
+        )
         self._service: Service | None = None
         self._log = get_logger().bind()
 
@@ -82,6 +91,7 @@ class TokenService:
                 with contextlib.suppress(StoreUnavailable):
                     await service.last_uses.write(service.store)
         finally:
+            self._public_fetch.close()
             await booth.close()
 
     async def _assemble(self, booth: Booth) -> Service:
@@ -108,6 +118,7 @@ class TokenService:
             registry=registry,
             secrets=booth.secrets,
             last_uses=LastUses(),
+            remote_keys=RemoteKeys(self._public_fetch, booth.clock),
             clock=booth.clock,
             trusted_proxies=parse_networks(self._settings.trusted_proxy),
         )
@@ -125,7 +136,11 @@ class TokenService:
                     await service.last_uses.write(service.store)
                 if loop.time() >= next_forget:
                     next_forget = loop.time() + _FORGET_SECONDS
-                    await service.store.forget_expired(service.clock.now() - _KEEP_EXPIRED_SECONDS)
+                    now = service.clock.now()
+                    await service.store.forget_expired(now - _KEEP_EXPIRED_SECONDS)
+                    await service.store.forget_claims(
+                        PROOF_PREFIX, now - _KEEP_EXPIRED_PROOFS_SECONDS
+                    )
             except Exception as error:  # noqa: BLE001 - whatever happens, the next round comes
                 self._log.warning("upkeep_failed", reason=type(error).__name__)
 
@@ -200,6 +215,9 @@ class TokenService:
             except Exception as error:  # noqa: BLE001 - the server must hear of every failure
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
+            # What was made at the start stays: without it a full collection takes 1 ms, not 60.
+            gc.collect()
+            gc.freeze()
             await send({"type": "lifespan.startup.complete"})
             while message["type"] != "lifespan.shutdown":
                 message = await receive()

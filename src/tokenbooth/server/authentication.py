@@ -5,27 +5,15 @@ from dataclasses import dataclass
 
 from tokenbooth.protocol.client_auth import Presented, PresentedNothing, PresentedSecret
 from tokenbooth.protocol.errors import InvalidClient
+from tokenbooth.protocol.presented_assertion import PresentedAssertion
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient, with_registered_method
 from tokenbooth.server.issuer_view import IssuerView
-from tokenbooth.server.records import Client, Credential
+from tokenbooth.server.proofs import assertion
+from tokenbooth.server.records import Credential
 from tokenbooth.server.registry import KnownClient, Registry
 from tokenbooth.server.secrets import SecretOffice, SecretParts, what_is_wrong
-
-# Unknown client, wrong, expired and disabled secret all get this, whatever the reason.
-REFUSAL = (
-    "Client authentication failed. Check the client ID and secret; "
-    "the operator finds the reason under this answer's X-Request-Id."
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthenticatedClient:
-    """A client that has proved itself, and with what."""
-
-    known: KnownClient
-    client: Client
-    credential: Credential
-    method: str
+from tokenbooth.server.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +27,26 @@ async def authenticate(
     presented: Presented,
     *,
     issuer: IssuerView,
-    registry: Registry,
-    secrets: SecretOffice,
+    service: Service,
     now: float,
 ) -> AuthenticatedClient:
     """Return the client that proved itself; raises InvalidClient or StoreUnavailable."""
+    if isinstance(presented, PresentedAssertion):
+        return await assertion.prove(presented, issuer, service, now)
     if isinstance(presented, PresentedNothing):
         raise InvalidClient(
             "No client authentication in the request. Send the client ID and secret "
             "by HTTP Basic, or as client_id and client_secret in the body.",
             reason="no_credentials",
         )
+    registry, secrets = service.registry, service.secrets
     failure = Failure("unknown_client")
     for client_id, secret in _readings(presented):
         remembered = registry.remembered(issuer.name, client_id)
         known = remembered or await registry.client(issuer.name, client_id)
         outcome = _check(known, secret, secrets=secrets, now=now)
         if isinstance(outcome, Credential) and known is not None:
-            return _with_registered_method(known, outcome, presented.method)
+            return with_registered_method(known, outcome, presented.method, proof="secret")
         if isinstance(outcome, Failure) and outcome.reason != "unknown_client":
             failure = outcome
         if remembered is not None:
@@ -88,19 +78,6 @@ def _check(
     if not known.client.enabled:
         return Failure("client_disabled")
     return matching
-
-
-def _with_registered_method(
-    known: KnownClient, credential: Credential, method: str
-) -> AuthenticatedClient:
-    client = known.client
-    if method not in client.auth_methods:
-        # The secret is right, so its owner may be told.
-        raise InvalidClient(
-            f"The secret is correct, but this client must use {' or '.join(client.auth_methods)}.",
-            reason="wrong_method",
-        )
-    return AuthenticatedClient(known=known, client=client, credential=credential, method=method)
 
 
 def _refusal(

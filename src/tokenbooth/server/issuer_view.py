@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tokenbooth.protocol.assertion import ASSERTION_ALGORITHMS, PRIVATE_KEY_JWT
 from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.protocol.dialects import STANDARD, Dialect, dialect_named
+from tokenbooth.protocol.dpop import PROOF_ALGORITHMS
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, REFRESH_TOKEN
 from tokenbooth.server.keyring import NO_KEYS, IssuerKeys
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, Issuer
@@ -17,7 +19,7 @@ INTROSPECTION_PATH = "/oauth2/introspect"
 REVOCATION_PATH = "/oauth2/revoke"
 REVOCATION_FEED_PATH = "/oauth2/revocations"
 JWKS_PATH = "/.well-known/jwks.json"
-AUTH_METHODS = (BASIC, POST)
+AUTH_METHODS = (BASIC, POST, PRIVATE_KEY_JWT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +92,23 @@ def _metadata(
 ) -> dict[str, object]:
     return {
         "issuer": url,
-        "token_endpoint": url + dialect.token_path,
-        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        **_endpoint("token", url + dialect.token_path),
         "grant_types_supported": grants_of(issuer),
         "response_types_supported": [],  # RFC 8414 §2: required, even where there are none
         "scopes_supported": sorted({scope.name for api in apis for scope in api.scopes}),
+        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,  # RFC 9449 §5.1
         "jwks_uri": url + JWKS_PATH,
-        "introspection_endpoint": url + INTROSPECTION_PATH,
-        "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
+        **_endpoint("introspection", url + INTROSPECTION_PATH),
         "introspection_signing_alg_values_supported": [issuer.alg],  # RFC 9701 §7
-        "revocation_endpoint": url + REVOCATION_PATH,
-        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        **_endpoint("revocation", url + REVOCATION_PATH),
         "revocation_feed_endpoint": url + REVOCATION_FEED_PATH,
+    }
+
+
+def _endpoint(name: str, url: str) -> dict[str, object]:
+    """Return an endpoint where clients authenticate, and by what (RFC 8414 §2)."""
+    return {
+        f"{name}_endpoint": url,
+        f"{name}_endpoint_auth_methods_supported": AUTH_METHODS,
+        f"{name}_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
     }

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from tokenbooth.protocol.confirmation import Confirmation
 from tokenbooth.protocol.errors import InvalidScope, InvalidTarget, UnauthorizedClient
 from tokenbooth.protocol.messages import TokenRequest
 from tokenbooth.protocol.scope import Scope
-from tokenbooth.server.authentication import AuthenticatedClient
+from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.recognition import OurToken
 from tokenbooth.server.records import Api, Client, TokenFormat
@@ -23,6 +24,7 @@ class RefreshUse:
     expires_at: float
     scope: Scope  # of the refresh token, which narrowing an access token leaves as it is
     audience: tuple[str, ...]
+    is_dpop_bound: bool = False  # then no token of its family is bound to nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Decision:
     lifetime: int
     refresh_lifetime: int | None  # None: no refresh token
     spends: RefreshUse | None = None
+    confirmation: Confirmation | None = None  # None: a bearer token
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.dialects import Dialect
 from tokenbooth.protocol.errors import KeyRefused
+from tokenbooth.server.client_keys import KnownKey, KnownKeyPlace, known_keys
 from tokenbooth.server.issuer_view import IssuerView, unusable_issuer, view_issuer
 from tokenbooth.server.keyring import FOREVER, Keyring
 from tokenbooth.server.records import (
@@ -42,6 +43,8 @@ class KnownClient:
 
     client: Client
     secrets: tuple[KnownSecret, ...]
+    keys: tuple[KnownKey, ...] = ()
+    key_places: tuple[KnownKeyPlace, ...] = ()
     # What was decided for it, for `policy` alone: goes when the client changes or is forgotten.
     decisions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -158,8 +161,11 @@ class Registry:
 
 
 def _know(registered: RegisteredClient) -> KnownClient:
+    keys, key_places = known_keys(registered.credentials)
     return KnownClient(
         client=registered.client,
+        keys=keys,
+        key_places=key_places,
         secrets=tuple(
             KnownSecret(credential=credential, digest=stored_digest(credential.data))
             for credential in registered.credentials

@@ -6,6 +6,7 @@ from tokenbooth.clock import Clock
 from tokenbooth.server.exchange import Networks
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.registry import Registry
+from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.secrets import SecretOffice
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.stores.contract import Store
@@ -20,5 +21,6 @@ class Service:
     registry: Registry
     secrets: SecretOffice
     last_uses: LastUses
+    remote_keys: RemoteKeys
     clock: Clock
     trusted_proxies: Networks

@@ -48,6 +48,8 @@ class Settings:
     max_body_bytes: int = 65_536
     body_timeout_seconds: float = 10.0  # a sender slower than that is cut off
     trusted_proxy: str = ""  # networks (CIDR, comma-separated) whose X-Forwarded-For counts
+    # Hosts (comma-separated) whose private addresses may be asked for keys of clients and issuers.
+    allow_private_addresses_for_federation: str = ""
     tls_cert: str | None = None  # PEM files; both or none
     tls_key: str | None = None
 
@@ -170,6 +172,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read comma-separated names."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def parse_networks(

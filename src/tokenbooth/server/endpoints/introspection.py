@@ -1,12 +1,15 @@
 """The introspection endpoint: whether a token is good, and what it says (RFC 7662)."""
 
 from tokenbooth.protocol.client_auth import read_client
+from tokenbooth.protocol.dpop import TOKEN_TYPE
 from tokenbooth.protocol.errors import TokenRefused
 from tokenbooth.protocol.messages import read_token_question
-from tokenbooth.server.authentication import AuthenticatedClient, authenticate
+from tokenbooth.server.authenticated import AuthenticatedClient
+from tokenbooth.server.authentication import authenticate
 from tokenbooth.server.endpoints.signed_introspection import accepts_signed, send_signed
 from tokenbooth.server.endpoints.token import read_form
 from tokenbooth.server.exchange import Exchange
+from tokenbooth.server.issuance import BEARER
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.recognition import OurToken, recognise
@@ -14,7 +17,7 @@ from tokenbooth.server.revocations import is_revoked
 from tokenbooth.server.service import Service
 from tokenbooth.server.wire import send_json
 
-_SHOWN = ("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti")
+_SHOWN = ("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "cnf")
 
 
 async def introspection(
@@ -27,9 +30,7 @@ async def introspection(
     now = service.clock.now()
     form = await read_form(exchange, service)
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
-    caller = await authenticate(
-        presented, issuer=issuer, registry=service.registry, secrets=service.secrets, now=now
-    )
+    caller = await authenticate(presented, issuer=issuer, service=service, now=now)
     question = read_token_question(form)
     try:
         token = recognise(question.unverified_token, issuer, now)
@@ -75,7 +76,7 @@ def _may_ask(caller: AuthenticatedClient, token: OurToken, issuer: IssuerView) -
 def _description(token: OurToken) -> dict[str, object]:
     described: dict[str, object] = {"active": True}
     if token.kind == "access_token":
-        described["token_type"] = "Bearer"
+        described["token_type"] = TOKEN_TYPE if "jkt" in token.claims.get("cnf", ()) else BEARER
     described |= {name: token.claims[name] for name in _SHOWN if name in token.claims}
     described.setdefault("sub", token.client_id)
     return described

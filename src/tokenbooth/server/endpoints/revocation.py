@@ -21,9 +21,7 @@ async def revocation(
     now = service.clock.now()
     form = await read_form(exchange, service)
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
-    caller = await authenticate(
-        presented, issuer=issuer, registry=service.registry, secrets=service.secrets, now=now
-    )
+    caller = await authenticate(presented, issuer=issuer, service=service, now=now)
     question = read_token_question(form)
     try:
         token = recognise(question.unverified_token, issuer, now)

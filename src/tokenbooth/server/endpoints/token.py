@@ -1,6 +1,7 @@
 """The token endpoint (RFC 6749 §3.2): read, authenticate, decide, issue, respond."""
 
 from tokenbooth.protocol.client_auth import Presented, read_client
+from tokenbooth.protocol.dpop import Proof
 from tokenbooth.protocol.errors import MethodNotAllowed, UnsupportedGrantType
 from tokenbooth.protocol.form import Form, parse_form
 from tokenbooth.protocol.messages import (
@@ -10,13 +11,15 @@ from tokenbooth.protocol.messages import (
     meant_grant,
     read_token_request,
 )
-from tokenbooth.server.authentication import AuthenticatedClient, authenticate
+from tokenbooth.server.authenticated import AuthenticatedClient
+from tokenbooth.server.authentication import authenticate
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.grants import client_credentials, refresh_token
 from tokenbooth.server.issuance import Issued, issue
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.policy import Decision
+from tokenbooth.server.possession import bind, newer_nonce, read_proof, spend_proof
 from tokenbooth.server.service import Service
 from tokenbooth.server.wire import send_issued
 
@@ -33,10 +36,12 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
     request = _read(form, issuer)
     caller = await _authenticate(presented, exchange, issuer, service, now)
+    proof = read_proof(exchange, issuer, caller.client, now)
     decision = _DECIDING[request.grant_type](request, caller, issuer, now)
-    issued = await _issue(decision, issuer, service, now)
+    decision = bind(decision, proof, caller.client)
+    issued = await _issue(decision, proof, issuer, service, now)
     outcome.issued(decision, issued)
-    await send_issued(exchange, issued, issuer.dialect)
+    await send_issued(exchange, issued, issuer.dialect, dpop_nonce=newer_nonce(proof, issuer, now))
 
 
 async def read_form(exchange: Exchange, service: Service) -> Form:
@@ -63,16 +68,18 @@ def _read(form: Form, issuer: IssuerView) -> TokenRequest:
 async def _authenticate(
     presented: Presented, exchange: Exchange, issuer: IssuerView, service: Service, now: float
 ) -> AuthenticatedClient:
-    caller = await authenticate(
-        presented, issuer=issuer, registry=service.registry, secrets=service.secrets, now=now
-    )
+    caller = await authenticate(presented, issuer=issuer, service=service, now=now)
     service.last_uses.note(
         caller.credential, at=now, source=exchange.source(service.trusted_proxies)
     )
     return caller
 
 
-async def _issue(decision: Decision, issuer: IssuerView, service: Service, now: float) -> Issued:
+async def _issue(
+    decision: Decision, proof: Proof | None, issuer: IssuerView, service: Service, now: float
+) -> Issued:
+    if proof is not None:
+        await spend_proof(proof, issuer, service.store, now=now)
     if decision.spends is not None:
         await refresh_token.spend(
             decision.spends,

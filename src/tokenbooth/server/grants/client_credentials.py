@@ -1,7 +1,7 @@
 """The client credentials grant: the client asks for itself (RFC 6749 §4.4)."""
 
 from tokenbooth.protocol.messages import TokenRequest
-from tokenbooth.server.authentication import AuthenticatedClient
+from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision
 from tokenbooth.server.policy import decide as decide_by_policy

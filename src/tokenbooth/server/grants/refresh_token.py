@@ -12,7 +12,7 @@ from tokenbooth.protocol.errors import (
 )
 from tokenbooth.protocol.messages import TokenRequest
 from tokenbooth.protocol.scope import Scope
-from tokenbooth.server.authentication import AuthenticatedClient
+from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision, RefreshUse
 from tokenbooth.server.policy import decide as decide_by_policy
@@ -46,6 +46,7 @@ def decide(
         expires_at=token.expires_at,
         scope=granted,
         audience=token.audience,
+        is_dpop_bound="dpop" in token.claims,
     )
     return replace(decision, spends=use)
 
