@@ -12,7 +12,16 @@ from tokenbooth.remote.address import AddressRefused, checked_address
 
 # What the source itself writes into the request.
 _OWN_PARAMETERS = frozenset(
-    {"grant_type", "scope", "resource", "client_id", "client_secret", "refresh_token"}
+    {
+        "grant_type",
+        "scope",
+        "resource",
+        "client_id",
+        "client_secret",
+        "client_assertion",
+        "client_assertion_type",
+        "refresh_token",
+    }
 )
 
 

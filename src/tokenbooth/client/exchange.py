@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tokenbooth.client.errors import Failure
 from tokenbooth.client.pacing import retry_after_seconds, seconds_since_1970
+from tokenbooth.protocol.assertion import JWT_BEARER_ASSERTION, SPIFFE_ASSERTION
 from tokenbooth.protocol.client_auth import basic_authorization
 from tokenbooth.protocol.dialects import Dialect
 from tokenbooth.protocol.errors import TokenRefused
@@ -15,7 +16,8 @@ from tokenbooth.protocol.token_answer import TokenAnswer, TokenRefusal, read_tok
 from tokenbooth.remote.address import shown
 from tokenbooth.remote.fetch import Request, Response
 
-AUTH_METHODS = ("basic", "basic-raw", "body")
+AUTH_METHODS = ("basic", "basic-raw", "body")  # ways to send a secret
+ASSERTION = "assertion"  # not chosen, but what a private key or a foreign token is sent as
 DEFAULT_LIFETIME = 300.0  # where neither the answer nor the token says how long it lives
 
 _FIXES = {
@@ -44,8 +46,8 @@ class Wish:
 class Proof:
     """How the client proves itself, read for this one request."""
 
-    method: str  # one of AUTH_METHODS
-    secret: Secret
+    method: str  # one of AUTH_METHODS, or ASSERTION
+    secret: Secret  # or the assertion
     refresh_token: Secret | None = None
 
 
@@ -61,6 +63,12 @@ def build_token_request(wish: Wish, proof: Proof, *, url: str, timeout: float) -
     pairs += wish.parameters
     if proof.method == "body":
         pairs += [("client_id", wish.client_id), ("client_secret", proof.secret.reveal())]
+    elif proof.method == ASSERTION:
+        pairs += [
+            ("client_id", wish.client_id),
+            ("client_assertion_type", assertion_type_of(proof.secret)),
+            ("client_assertion", proof.secret.reveal()),
+        ]
     else:
         raw = proof.method == "basic-raw"
         authorization = basic_authorization(wish.client_id, proof.secret, raw=raw)
@@ -68,6 +76,16 @@ def build_token_request(wish: Wish, proof: Proof, *, url: str, timeout: float) -
     return Request(
         method="POST", url=url, headers=headers, body=encode_form(pairs), timeout=timeout
     )
+
+
+def assertion_type_of(assertion: Secret) -> str:
+    """Return what kind of assertion it is: a JWT, or one that names a SPIFFE identity."""
+    try:
+        claims = unverified_claims(read_jwt(assertion.reveal()))
+    except TokenRefused:
+        return JWT_BEARER_ASSERTION  # The service says what is wrong with it.
+    is_spiffe = str(claims.get("sub", "")).startswith("spiffe://") and "iss" not in claims
+    return SPIFFE_ASSERTION if is_spiffe else JWT_BEARER_ASSERTION
 
 
 def read_token_response(wish: Wish, response: Response) -> TokenAnswer | TokenRefusal:
@@ -109,6 +127,8 @@ def failure_of(
     else:
         # Which method was used is told, because servers refuse the wrong one in the same words.
         sent = f'Check the client ID, the secret and auth_method (it was "{proof.method}")'
+        if proof.method == ASSERTION:
+            sent = "Check the client ID, the key, and that the issuer is named as it names itself"
         fix = _FIXES.get(code, sent)
     retry_after = response.headers.get("retry-after")
     now = seconds_since_1970(response.headers.get("date", "")) or now

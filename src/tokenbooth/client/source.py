@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Self
 
 from tokenbooth.client.cache import HeldRefreshToken, HeldToken
 from tokenbooth.client.configuration import check_auth_method, check_place, wish_for
-from tokenbooth.client.credentials import SecretSource, secret_reader
+from tokenbooth.client.credentials import SecretSource
 from tokenbooth.client.endpoint import TokenEndpoint
 from tokenbooth.client.errors import ConfigurationRefused, Failure
 from tokenbooth.client.pacing import Pacing
+from tokenbooth.client.private_key import KeySource
+from tokenbooth.client.proof import proof_of
 from tokenbooth.client.renewal import Granted, Outcome, Renewal
 from tokenbooth.client.token import Token
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
@@ -48,15 +50,19 @@ class _State:
 class TokenSource:
     """Fetches a token when first asked, renews it ahead of its end, and hands it to everybody.
 
-    Give an `issuer`, whose metadata tells the rest, or the `token_url` itself. One source serves
-    any number of threads and event loops; together they have one token request in flight.
+    Give an `issuer`, whose metadata tells the rest, or the `token_url` itself; and one proof of
+    who is calling: a `secret`, a `private_key`, or an `assertion`, the token that the platform
+    gives this workload. One source serves any number of threads and event loops; together they
+    have one token request in flight.
     """
 
     def __init__(
         self,
         *,
         client_id: str,
-        secret: SecretSource,
+        secret: SecretSource | None = None,
+        private_key: KeySource | None = None,
+        assertion: SecretSource | None = None,
         issuer: str | None = None,
         token_url: str | None = None,
         scope: str | Iterable[str] | None = None,
@@ -75,6 +81,15 @@ class TokenSource:
         check_place(issuer, token_url, allow_plain_http=self._allow_plain_http)
         wish = wish_for(client_id, scope, resource, parameters, dialect)
         check_auth_method(auth_method, client_id)
+        proving = proof_of(
+            secret=secret,
+            private_key=private_key,
+            assertion=assertion,
+            client_id=client_id,
+            issuer=issuer,
+            auth_method=auth_method,
+            clock=clock,
+        )
         self._shown = f"client_id={client_id!r}, " + (
             f"token_url={shown(token_url)!r}" if token_url else f"issuer={shown(issuer or '')!r}"
         )
@@ -91,11 +106,11 @@ class TokenSource:
                 issuer=issuer,
                 token_url=token_url,
                 dialect=wish.dialect,
-                auth_method=auth_method,
+                auth_method=proving.method,
                 fetch=fetch,
                 clock=clock,
             ),
-            read_secret=secret_reader(secret),
+            read_secret=proving.read,
             fetch=fetch,
             clock=clock,
             pacing=self._pacing,

@@ -98,6 +98,21 @@ def signing_key(private_key: bytes, alg: str | None = None) -> SigningKey:
     return _signing_key(loaded, alg)
 
 
+def signing_key_of_jwk(jwk: Mapping[str, Any]) -> SigningKey:
+    """Read a private JWK; raises KeyRefused, also for a public one."""
+    public = verification_key(jwk)  # whose checks of size, use and halves all apply
+    if "d" not in jwk:
+        raise KeyRefused("the JWK has no private part")
+    kind = _JWK_KIND[jwk["kty"]]
+    try:
+        pem = kind.import_key({k: v for k, v in jwk.items() if isinstance(v, str)}).as_pem(
+            private=True
+        )
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise KeyRefused("the private part of the key is malformed") from error
+    return signing_key(pem, public.alg)
+
+
 def _signing_key(private: PrivateKey, alg: str | None) -> SigningKey:
     public = _verification_key(private.public_key(), alg=alg, kid=None)
     return SigningKey(

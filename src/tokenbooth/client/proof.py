@@ -1,0 +1,55 @@
+"""How a token source proves who it is: exactly one way, chosen once."""
+
+import base64
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tokenbooth.client.credentials import SecretSource, secret_reader
+from tokenbooth.client.errors import ConfigurationRefused
+from tokenbooth.client.exchange import ASSERTION
+from tokenbooth.client.private_key import KeySource, key_reader, signing_reader
+from tokenbooth.clock import Clock
+from tokenbooth.protocol.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proving:
+    """What to send as, None where the server or dialect decides; and what to send, read anew."""
+
+    method: str | None
+    read: Callable[[], Secret]
+
+
+def proof_of(
+    *,
+    secret: SecretSource | None,
+    private_key: KeySource | None,
+    assertion: SecretSource | None,
+    client_id: str,
+    issuer: str | None,
+    auth_method: str | None,
+    clock: Clock,
+) -> Proving:
+    """Return the one way that was chosen; raises ConfigurationRefused for none and for two."""
+    if sum(each is not None for each in (secret, private_key, assertion)) != 1:
+        raise ConfigurationRefused("Give one of secret, private_key and assertion.")
+    if secret is not None:
+        return Proving(method=auth_method, read=secret_reader(secret))
+    if auth_method is not None:
+        raise ConfigurationRefused("Leave auth_method out: it is about secrets.")
+    if assertion is not None:
+        return Proving(method=ASSERTION, read=secret_reader(assertion, "assertion"))
+    if private_key is None or issuer is None:
+        # The URL would do for some servers, and then another one could pass our assertion on.
+        raise ConfigurationRefused(
+            "Give the issuer too: what the private key signs is addressed to it."
+        )
+    read = signing_reader(
+        key_reader(private_key), client_id=client_id, issuer=issuer, make_id=_new_id, clock=clock
+    )
+    return Proving(method=ASSERTION, read=read)
+
+
+def _new_id() -> str:
+    return base64.urlsafe_b64encode(os.urandom(18)).decode("ascii")
