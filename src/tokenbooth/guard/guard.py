@@ -11,6 +11,7 @@ from tokenbooth.guard.issuer import Issuer
 from tokenbooth.guard.legacy_basic import LegacyBasic
 from tokenbooth.guard.own_credentials import Authorization, own_authorization
 from tokenbooth.guard.refusal import Refusal, RefusalWords
+from tokenbooth.guard.revocations import FollowedRevocations
 from tokenbooth.guard.steps import Steps, run_async, run_blocking
 from tokenbooth.guard.verifier import ASYMMETRIC, JwtVerifier
 from tokenbooth.protocol.bearer import (
@@ -41,6 +42,8 @@ from tokenbooth.remote.secret_source import SecretSource
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 MAX_LEEWAY = 60.0  # seconds; more would keep dead tokens alive
+MIN_LAG = 5.0  # seconds; less would refuse good tokens whenever an answer is late
+MIN_POLL = 0.1
 
 _log = logging.getLogger("tokenbooth.guard")
 
@@ -55,6 +58,8 @@ class Guard:
 
     `client_id` and `secret` are needed to introspect opaque tokens. With `introspect_jwts` JWTs
     are introspected as well: a revocation counts within `cache_seconds`, at a request's cost.
+    With `follow_revocations` JWTs die within seconds of their revocation at no request's cost; when
+    the feed is away for longer than `revocation_max_lag` seconds, no JWT passes (503).
     With `accept_basic_credentials` callers may send client credentials by HTTP Basic instead.
     """
 
@@ -70,6 +75,9 @@ class Guard:
         leeway: float = 0.0,
         algorithms: Iterable[str] = ASYMMETRIC,
         introspect_jwts: bool = False,
+        follow_revocations: bool = False,
+        revocation_max_lag: float = 60.0,
+        revocation_poll_seconds: float = 1.0,
         accept_basic_credentials: bool = False,
         cache_seconds: float = 30.0,
         cache_size: int = 10_000,
@@ -84,6 +92,11 @@ class Guard:
             raise ValueError(f"leeway must be 0 to {MAX_LEEWAY:.0f} seconds")
         if cache_seconds < 0 or cache_size < 1:
             raise ValueError("cache_seconds must be at least 0 and cache_size at least 1")
+        if revocation_max_lag < MIN_LAG or not MIN_POLL <= revocation_poll_seconds <= MIN_LAG:
+            raise ValueError(
+                f"revocation_max_lag must be at least {MIN_LAG:g} seconds and "
+                f"revocation_poll_seconds from {MIN_POLL:g} to {MIN_LAG:g}"
+            )
         allowed = frozenset(algorithms)
         if not allowed or not allowed <= set(ASYMMETRIC):
             raise ValueError(f"algorithms must be some of {', '.join(ASYMMETRIC)}")
@@ -101,6 +114,16 @@ class Guard:
             basic_realm=(realm or audience) if accept_basic_credentials else None,
         )
         self._keys = RemoteKeySet(line.jwks_uri, http, clock)
+        self._revocations: FollowedRevocations | None = None
+        if follow_revocations:
+            self._revocations = FollowedRevocations(
+                issuer=line,
+                keys=self._keys,
+                fetch=http,
+                clock=clock,
+                max_lag=revocation_max_lag,
+                poll_seconds=revocation_poll_seconds,
+            )
         self._jwts = JwtVerifier(
             issuer=issuer,
             audience=audience,
@@ -109,6 +132,7 @@ class Guard:
             leeway=leeway,
             algorithms=allowed,
             cache_size=cache_size,
+            revocations=self._revocations,
         )
         self._introspection = Introspection(
             issuer=line,
@@ -131,6 +155,11 @@ class Guard:
 
     def __repr__(self) -> str:
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r})"
+
+    def close(self) -> None:
+        """Stop what runs in the background; the guard can be used again, and then starts anew."""
+        if self._revocations is not None:
+            self._revocations.close()
 
     async def verify(
         self,
@@ -207,7 +236,7 @@ class Guard:
         level = logging.WARNING if isinstance(error, GuardUnavailable) else logging.INFO
         if _log.isEnabledFor(level):
             path = printable(url.partition("?")[0])
-            why = f" ({self._keys.failure})" if error.reason == "keys_unavailable" else ""
+            why = self._why(error.reason)
             _log.log(
                 level,
                 "refused %s %s: %d %s%s",
@@ -219,6 +248,13 @@ class Guard:
                 extra={"reason": error.reason, "status": error.status, "audience": self.audience},
             )
         return self._words.refusal(error)
+
+    def _why(self, reason: str) -> str:
+        if reason == "keys_unavailable":
+            return f" ({self._keys.failure})"
+        if reason == "revocations_unknown" and self._revocations is not None:
+            return f" ({self._revocations.failure})"
+        return ""
 
 
 def _check_scope(caller: Caller, scopes: Scope | str | Iterable[str]) -> None:

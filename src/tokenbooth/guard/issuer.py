@@ -50,6 +50,10 @@ class Issuer:
         """Return where the issuer tells about tokens."""
         return _published(self.metadata().introspection_endpoint, "introspection_endpoint")
 
+    def revocation_feed_endpoint(self) -> str:
+        """Return where the issuer publishes what it took back."""
+        return _published(self.metadata().revocation_feed_endpoint, "revocation_feed_endpoint")
+
     def token_endpoint(self) -> str:
         """Return where the issuer checks client credentials."""
         return _published(self.metadata().token_endpoint, "token_endpoint")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from tokenbooth.clock import Clock
 from tokenbooth.guard.caller import Caller
 from tokenbooth.guard.memory import Memory, fingerprint
+from tokenbooth.guard.revocations import FollowedRevocations
 from tokenbooth.guard.steps import Steps
 from tokenbooth.guard.wording import after_verification, before_verification
 from tokenbooth.protocol.access_token import check_access_token
@@ -27,6 +28,8 @@ class _Seen(NamedTuple):
     key: VerificationKey
     kid: str | None
     ends: float  # seconds since 1970 UTC, leeway included
+    marks: tuple[bytes, ...]  # under which it may be revoked; none where nobody follows
+    issued_at: float
 
 
 class JwtVerifier:
@@ -42,6 +45,7 @@ class JwtVerifier:
         leeway: float,
         algorithms: frozenset[str],
         cache_size: int,
+        revocations: FollowedRevocations | None = None,
     ) -> None:
         self._issuer = issuer
         self._audience = audience
@@ -49,6 +53,7 @@ class JwtVerifier:
         self._clock = clock
         self._leeway = leeway
         self._algorithms = algorithms
+        self._revocations = revocations
         self._seen: Memory[_Seen] = Memory(cache_size)
 
     def verify(self, unverified_token: str) -> Steps[Caller]:
@@ -60,6 +65,8 @@ class JwtVerifier:
             if self._clock.now() < seen.ends and seen.key in self._keys.keys_now(
                 seen.kid, seen.key.alg
             ):
+                if self._revocations is not None:
+                    yield from self._revocations.refuse_revoked(seen.marks, seen.issued_at)
                 return seen.caller
             self._seen.forget(digest)
         try:
@@ -71,6 +78,8 @@ class JwtVerifier:
         candidates = self._keys.keys_now(jwt.kid, jwt.alg)
         key = candidates[0] if candidates else (yield from self._key_after_refresh(jwt))
         checked = self._checked(jwt, key)
+        if self._revocations is not None:
+            yield from self._revocations.refuse_revoked(checked.marks, checked.issued_at)
         self._seen.put(digest, checked)
         return checked.caller
 
@@ -120,4 +129,7 @@ class JwtVerifier:
             raise InvalidToken(
                 "The token is bound to a key, so it is not a Bearer token.", reason="bound_token"
             )
-        return _Seen(Caller.of(token), key, jwt.kid, token.expires_at + self._leeway)
+        followed = self._revocations
+        marks = () if followed is None else followed.marks(claims)
+        ends = token.expires_at + self._leeway
+        return _Seen(Caller.of(token), key, jwt.kid, ends, marks, token.issued_at)
