@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import httpx2
@@ -14,6 +15,7 @@ from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.app import TokenService
 from tokenbooth.server.keyring import new_issuer_keys
 from tokenbooth.server.records import Credential
+from tokenbooth.server.stores import sqlite_driver
 from tokenbooth.server.vault import Vault
 
 pytestmark = pytest.mark.usefixtures("log")  # before the service is there
@@ -54,6 +56,27 @@ async def test_known_clients_get_tokens_while_the_database_is_away(town, token, 
 
     assert (await town.token(town.secret)).status_code == 200
     assert (await town.http.get("/.well-known/jwks.json")).status_code == 200
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Writers give up soon, so that a test need not wait as long as they otherwise would."""
+    monkeypatch.setattr(sqlite_driver, "WRITE_WAIT", 0.2)
+
+
+async def test_a_locked_database_gives_503_to_what_must_be_written_alone(
+    impatient, token, town, database
+):
+    with closing(sqlite_driver.connect(database, wait=1.0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        assert_unavailable(await town.revoke(town.secret, token))
+        assert (await town.http.get("/readyz")).status_code == 503
+        assert (await town.token(town.secret)).status_code == 200
+        assert (await town.introspect(town.secret, token)).json()["active"] is True
+
+    assert (await town.revoke(town.secret, token)).status_code == 200
+    assert (await town.introspect(town.secret, token)).json() == {"active": False}
 
 
 async def test_a_refresh_token_is_not_spent_while_the_database_is_away(town, database):
