@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import endpoints, inside
+from bench import client, endpoints, growth, guard, inside, startup
 from bench.booths import ISSUERS
 from bench.cores import BENCH, stay_on
 from bench.table import Table
@@ -29,6 +29,15 @@ def main() -> None:
             connections=arguments.connections,
         ),
         "inside": inside.measure,
+        "guard": guard.measure,
+        "client": client.measure,
+        "startup": startup.measure,
+        "growth": lambda folder: growth.measure(
+            folder,
+            sizes=(*growth.USUAL, growth.MILLION) if arguments.million else growth.USUAL,
+            rounds=arguments.rounds,
+            seconds=arguments.seconds,
+        ),
     }
     chosen = arguments.parts or list(parts)
     unknown = [name for name in chosen if name not in parts]
@@ -57,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--profile", choices=ISSUERS[:4], help="profile one kind of request instead"
     )
+    parser.add_argument("--million", action="store_true", help="growth up to 1,000,000 clients")
     parser.add_argument("--json", metavar="FILE", help="also write the tables there")
     return parser.parse_args()
 

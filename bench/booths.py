@@ -119,7 +119,7 @@ def _running(
         preexec_fn=lambda: stay_on(SERVER),  # noqa: PLW1509 - this process has one thread
     )
     try:
-        _wait_until_it_answers(process, port, path)
+        _wait_until_it_answers(process, port, path, log)
         yield Server(pid=process.pid, port=port, started_in=time.perf_counter() - begun)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -130,7 +130,9 @@ def _running(
             process.wait()
 
 
-def _wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
+def _wait_until_it_answers(
+    process: "subprocess.Popen[bytes]", port: int, path: str, log: IO[bytes]
+) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
     end = time.perf_counter() + _PATIENCE
     while time.perf_counter() < end and process.poll() is None:
@@ -140,4 +142,8 @@ def _wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int, path: 
             if link.recv(65_536).startswith(b"HTTP/1.1 200"):
                 return
         time.sleep(0.005)
-    raise RuntimeError(f"The server did not start: {process.args!r}")
+    raise RuntimeError(f"The server did not start; its log ends: {_tail(log)}")
+
+
+def _tail(log: IO[bytes]) -> str:
+    return Path(log.name).read_text("utf-8", "replace")[-2000:]
