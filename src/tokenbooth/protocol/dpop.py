@@ -86,7 +86,7 @@ def check_proof(
         jkt=key.thumbprint,
         jti=_text(claims, "jti", MAX_JTI_LENGTH),
         nonce=_text(claims, "nonce", MAX_NONCE_LENGTH) if "nonce" in claims else None,
-        ends_at=issued_at + WINDOW,
+        ends_at=issued_at + WINDOW + 1,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from tokenbooth.protocol import base64url
 from tokenbooth.protocol.access_token import TYP
+from tokenbooth.protocol.dpop import TOKEN_TYPE
 from tokenbooth.protocol.errors import TemporarilyUnavailable
 from tokenbooth.protocol.keys import SigningKey
 from tokenbooth.protocol.scope import Scope
@@ -15,6 +16,8 @@ from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision, RefreshUse
 from tokenbooth.server.sealing import ACCESS_PREFIX, REFRESH_PREFIX, SealingKey
+
+BEARER = "Bearer"
 
 _ID_BYTES = 16  # 128 random bits: no two tokens ever share an id
 
@@ -50,6 +53,9 @@ def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         "jti": token_id,
         "credential_id": decision.credential_id,
     }
+    confirmation = decision.confirmation
+    if confirmation is not None:
+        claims["cnf"] = confirmation.to_claim()
     refresh_token = None
     if decision.refresh_lifetime is not None:
         claims["sid"] = decision.spends.family if decision.spends else new_id()
@@ -60,7 +66,7 @@ def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         access_token = _sealing_key(issuer).seal(ACCESS_PREFIX, claims)
     return Issued(
         access_token=Secret(access_token),
-        token_type="Bearer",
+        token_type=TOKEN_TYPE if confirmation is not None and confirmation.jkt else BEARER,
         expires_in=decision.lifetime,
         scope=decision.scope,
         token_id=token_id,
@@ -90,6 +96,8 @@ def _refresh_token(decision: Decision, claims: dict[str, Any], issuer: IssuerVie
         "gen": decision.spends.generation + 1 if decision.spends else 0,
         "credential_id": decision.credential_id,
     }
+    if decision.confirmation is not None and decision.confirmation.jkt is not None:
+        sealed["dpop"] = True
     return Secret(_sealing_key(issuer).seal(REFRESH_PREFIX, sealed))
 
 

@@ -31,6 +31,8 @@ class Outcome:
         self.fields["token_id"] = issued.token_id
         self.fields["credential_id"] = decision.credential_id
         self.fields["scope"] = str(decision.scope)
+        if decision.confirmation is not None:
+            self.fields["cnf"] = decision.confirmation.to_claim()
 
     def answered(self, result: str, **fields: object) -> None:
         """Note the result of a question about a token."""

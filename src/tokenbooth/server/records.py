@@ -17,6 +17,7 @@ class IssuerPolicy:
     """What an issuer may be told beyond its identity. Every policy is whole by its defaults."""
 
     profile: Literal["oauth21", "fapi2"] = "oauth21"
+    dpop_nonce: bool = False  # every DPoP proof must hold a nonce of ours (RFC 9449 §8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,8 @@ class ApiPolicy:
 class ClientPolicy:
     """What a client may be told beyond its access."""
 
-    dpop_bound: bool = False
+    dpop_bound: bool = False  # tokens only with a DPoP proof (RFC 9449 §5.2)
+    dpop_nonce: bool = False  # its proofs must hold a nonce, wherever the issuer asks for none
     certificate_bound: bool = False
     jwks_uri: str | None = None
     networks: tuple[str, ...] = ()  # CIDR ranges it must call from; none: anywhere

@@ -74,5 +74,9 @@ class SealingKey:
             raise TokenRefused("bad_seal") from error
         return _decode(plain)
 
+    def derive(self, purpose: bytes) -> bytes:
+        """Return a key for another purpose, which tells nothing about this one."""
+        return hmac.digest(self._secret, b"tokenbooth derived key\0" + purpose, "sha256")
+
     def _cipher(self, salt: bytes) -> AESGCM:
         return AESGCM(hmac.digest(self._secret, b"tokenbooth opaque token\0" + salt, "sha256"))

@@ -9,9 +9,10 @@ from tokenbooth.protocol.errors import (
     OAuthError,
     RequestTooLarge,
     TemporarilyUnavailable,
+    UseDpopNonce,
 )
 from tokenbooth.server.exchange import Exchange, Header
-from tokenbooth.server.issuance import Issued
+from tokenbooth.server.issuance import BEARER, Issued
 from tokenbooth.server.issuer_view import IssuerView
 
 JSON = b"application/json"
@@ -21,12 +22,16 @@ NO_CACHE: Header = (b"pragma", b"no-cache")
 _encode = msgspec.json.Encoder().encode
 
 
-async def send_issued(exchange: Exchange, issued: Issued, dialect: Dialect) -> None:
+async def send_issued(
+    exchange: Exchange, issued: Issued, dialect: Dialect, *, dpop_nonce: str | None = None
+) -> None:
     """Answer with the tokens under the dialect's names (RFC 6749 §5.1)."""
     shape = dialect.answer
     members: dict[str, object] = {
         shape.access_token: issued.access_token.reveal(),
-        shape.token_type: shape.token_type_value,
+        shape.token_type: (
+            shape.token_type_value if issued.token_type == BEARER else issued.token_type
+        ),
         shape.expires_in: issued.expires_in,
         shape.scope: str(issued.scope),
     }
@@ -34,9 +39,10 @@ async def send_issued(exchange: Exchange, issued: Issued, dialect: Dialect) -> N
         members[shape.refresh_token] = issued.refresh_token.reveal()
         if shape.refresh_expires_in:
             members[shape.refresh_expires_in] = issued.refresh_expires_in
-    await exchange.answer(
-        200, _encode(members), shape.content_type.encode(), _cache_headers(dialect)
-    )
+    headers = _cache_headers(dialect)
+    if dpop_nonce is not None:  # RFC 9449 §8.2
+        headers.append((b"dpop-nonce", dpop_nonce.encode()))
+    await exchange.answer(200, _encode(members), shape.content_type.encode(), headers)
 
 
 async def send_refusal(exchange: Exchange, refusal: OAuthError, issuer: IssuerView) -> None:
@@ -83,6 +89,8 @@ def _refusal_headers(refusal: OAuthError, status: int, issuer: IssuerView) -> li
         headers.append((b"www-authenticate", f'Basic realm="{issuer.name}"'.encode()))
     if isinstance(refusal, MethodNotAllowed):
         headers.append((b"allow", refusal.allow.encode()))
+    if isinstance(refusal, UseDpopNonce):
+        headers.append((b"dpop-nonce", refusal.nonce.encode()))
     if isinstance(refusal, TemporarilyUnavailable):
         headers.append((b"retry-after", str(refusal.retry_after).encode()))
     if isinstance(refusal, RequestTooLarge) or refusal.reason == "slow_body":

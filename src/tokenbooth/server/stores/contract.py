@@ -184,6 +184,9 @@ class RevocationStore(Protocol):
     async def forget_expired(self, now: float) -> int:
         """Drop revocations and claims that expired before `now`; return how many."""
 
+    async def forget_claims(self, prefix: str, now: float) -> int:
+        """Drop claims on keys under `prefix` that expired before `now`; return how many."""
+
 
 class ChangeFeed(Protocol):
     """How nodes learn what others changed."""

@@ -219,6 +219,11 @@ class SqlStore:
             lambda connection: revocations.forget_expired(connection, now)
         )
 
+    async def forget_claims(self, prefix: str, now: float) -> int:
+        return await self._engine.write(
+            lambda connection: revocations.forget_claims(connection, prefix, now)
+        )
+
     async def revision(self) -> int:
         return await self._engine.revision()
 

@@ -110,3 +110,12 @@ def forget_expired(connection: Connection, now: float) -> int:
         connection.execute(delete(table).where(table.c.expires_at < now)).rowcount
         for table in (revocations, claims)
     )
+
+
+def forget_claims(connection: Connection, prefix: str, now: float) -> int:
+    """Delete claims under `prefix` that expired before `now`."""
+    return connection.execute(
+        delete(claims).where(
+            claims.c.expires_at < now, claims.c.key.startswith(prefix, autoescape=True)
+        )
+    ).rowcount
