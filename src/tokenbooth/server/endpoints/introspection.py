@@ -8,6 +8,7 @@ from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.authentication import authenticate
 from tokenbooth.server.endpoints.signed_introspection import accepts_signed, send_signed
 from tokenbooth.server.endpoints.token import read_form
+from tokenbooth.server.endpoints.unusable import latest
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuance import BEARER
 from tokenbooth.server.issuer_view import IssuerView
@@ -25,8 +26,7 @@ async def introspection(
 ) -> None:
     """Answer one question about a token; raises OAuthError for the router to answer."""
     # Exact on every node: take over what others changed before anything is judged by it.
-    await service.registry.refresh()
-    issuer = service.registry.issuers.get(issuer.name, issuer)
+    issuer = await latest(issuer, service)
     now = service.clock.now()
     form = await read_form(exchange, service)
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))

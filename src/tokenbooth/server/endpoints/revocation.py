@@ -5,6 +5,7 @@ from tokenbooth.protocol.errors import TokenRefused, UnauthorizedClient
 from tokenbooth.protocol.messages import read_token_question
 from tokenbooth.server.authentication import authenticate
 from tokenbooth.server.endpoints.token import read_form
+from tokenbooth.server.endpoints.unusable import latest
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
@@ -18,6 +19,8 @@ async def revocation(
     exchange: Exchange, issuer: IssuerView, service: Service, outcome: Outcome
 ) -> None:
     """Revoke the token; when this answers 200, the revocation is durable."""
+    # A token of a key that this node does not know yet must not be taken for a bad one.
+    issuer = await latest(issuer, service)
     now = service.clock.now()
     form = await read_form(exchange, service)
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
