@@ -51,11 +51,12 @@ def parse_form(body: bytes, content_type: str | None) -> Form:
     single: dict[str, str] = {}
     repeated: dict[str, tuple[str, ...]] = {}
     seen: set[str] = set()
-    for unverified_field in body.split(b"&"):
-        if not unverified_field:
-            continue
-        raw_name, _, raw_value = unverified_field.partition(b"=")
-        name, value = _decode(raw_name), _decode(raw_value)
+    text = _utf8(body)
+    is_escaped = "%" in text or "+" in text
+    for unverified_field in filter(None, text.split("&")):
+        name, _, value = unverified_field.partition("=")
+        if is_escaped:
+            name, value = _unescaped(name), _unescaped(value)
         if not name.isprintable() and _CONTROL.search(name):
             raise InvalidRequest("A parameter name contains a line break or control character.")
         if name in REPEATABLE:
@@ -79,9 +80,11 @@ def form_encode(text: str) -> str:
     return quote_plus(text, safe="")
 
 
-def _decode(raw: bytes) -> str:
-    if b"%" in raw or b"+" in raw:
-        raw = unquote_to_bytes(raw.replace(b"+", b" "))
+def _unescaped(text: str) -> str:
+    return _utf8(unquote_to_bytes(text.replace("+", " ")))
+
+
+def _utf8(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

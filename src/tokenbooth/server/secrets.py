@@ -44,10 +44,10 @@ class SecretParts:
 class SecretOffice:
     """Makes secrets, and checks them against their stored digests."""
 
-    __slots__ = ("_pepper",)
+    __slots__ = ("_keyed",)
 
     def __init__(self, pepper: bytes) -> None:
-        self._pepper = pepper
+        self._keyed = hmac.new(pepper, digestmod="sha256")
 
     def make(self, tag: str, credential_id: str) -> Secret:
         """Return a new secret for that credential; it cannot be had a second time."""
@@ -61,7 +61,9 @@ class SecretOffice:
 
     def digest_bytes(self, secret: Secret) -> bytes:
         """Return the bare digest, to compare with `stored_digest` in constant time."""
-        return hmac.digest(self._pepper, secret.reveal().encode("utf-8", "replace"), "sha256")
+        keyed = self._keyed.copy()  # half the time of keying it anew
+        keyed.update(secret.reveal().encode("utf-8", "replace"))
+        return keyed.digest()
 
     def matches(self, unverified_secret: Secret, stored: str) -> bool:
         """Whether the stored digest is this secret's."""
