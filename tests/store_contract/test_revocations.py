@@ -84,6 +84,17 @@ async def test_forgets_what_expired(store):
     assert not (await store.claim("new", now=NOW + 1, expires_at=NOW + 9)).won
 
 
+async def test_forgets_only_expired_claims_under_a_prefix(store):
+    for key in ("dpop:old", "dpop_x:old", "jti:old", "DPOP:old"):
+        await store.claim(key, now=NOW - 9, expires_at=NOW)
+    await store.claim("dpop:new", now=NOW - 9, expires_at=NOW + 9)
+
+    assert await store.forget_claims("dpop:", NOW) == 0
+    assert await store.forget_claims("dpop_", NOW + 1) == 1
+    assert await store.forget_claims("dpop:", NOW + 1) == 1
+    assert not (await store.claim("dpop:new", now=NOW, expires_at=NOW + 9)).won
+
+
 async def test_announces_no_change(store):
     await store.revoke([revocation()])
     await store.claim("jti:1", now=NOW, expires_at=NOW + 60)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, literal_column, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, text, update
 
 from tokenbooth.server.records import Revocation
 from tokenbooth.server.stores.contract import Claim, StoreUnavailable
@@ -116,6 +116,6 @@ def forget_claims(connection: Connection, prefix: str, now: float) -> int:
     """Delete claims under `prefix` that expired before `now`."""
     return connection.execute(
         delete(claims).where(
-            claims.c.expires_at < now, claims.c.key.startswith(prefix, autoescape=True)
+            claims.c.expires_at < now, func.substr(claims.c.key, 1, len(prefix)) == prefix
         )
     ).rowcount
