@@ -8,6 +8,7 @@ import binascii
 from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
 
+from tokenbooth.protocol.certificate import TLS, ShownCertificate
 from tokenbooth.protocol.errors import InvalidClient, InvalidRequest
 from tokenbooth.protocol.form import Form, form_encode
 from tokenbooth.protocol.presented_assertion import PresentedAssertion, read_assertion
@@ -42,13 +43,25 @@ class PresentedNothing:
     method: str = NONE
 
 
-Presented = PresentedSecret | PresentedAssertion | PresentedNothing
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresentedCertificate:
+    """A client that names itself over a TLS connection with a certificate (RFC 8705 §2)."""
+
+    client_id: str
+    certificate: ShownCertificate
+    method: str = TLS
 
 
-def read_client(form: Form, authorization: tuple[str, ...]) -> Presented:
+Presented = PresentedSecret | PresentedAssertion | PresentedCertificate | PresentedNothing
+
+
+def read_client(
+    form: Form, authorization: tuple[str, ...], certificate: ShownCertificate | None = None
+) -> Presented:
     """Read the one proof in the request; raises InvalidRequest for two, InvalidClient for junk.
 
-    `authorization` holds the value of every Authorization header.
+    `authorization` holds the value of every Authorization header. Beside another proof, the
+    certificate of the connection proves nothing: many have one for the network's sake alone.
     """
     if len(authorization) > 1:
         raise InvalidRequest("Send one Authorization header.", reason="two_methods")
@@ -64,11 +77,23 @@ def read_client(form: Form, authorization: tuple[str, ...]) -> Presented:
         presented = read_basic(authorization[0])
         return presented if client_id is None else _reading_named(presented, client_id)
     if body_secret is None:
-        return PresentedNothing(client_id=client_id)
+        if certificate is None:
+            return PresentedNothing(client_id=client_id)
+        return _read_certificate(client_id, certificate)
     if client_id is None:
         raise InvalidClient("The body has a client_secret but no client_id.", reason="no_client")
     _refuse_overlong(client_id, body_secret)
     return PresentedSecret(client_id=client_id, secret=Secret(body_secret), method=POST)
+
+
+def _read_certificate(client_id: str | None, certificate: ShownCertificate) -> PresentedCertificate:
+    if client_id is None:  # RFC 8705 §2
+        raise InvalidClient(
+            "Send client_id too: the TLS certificate does not name the client.", reason="no_client"
+        )
+    if len(client_id) > MAX_CREDENTIAL_LENGTH:
+        raise InvalidClient("The client ID is too long.", reason="overlong")
+    return PresentedCertificate(client_id=client_id, certificate=certificate)
 
 
 def _read_client_assertion(form: Form, *, has_more: bool) -> PresentedAssertion:

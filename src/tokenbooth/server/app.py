@@ -12,10 +12,12 @@ from tokenbooth.protocol.errors import (
     TemporarilyUnavailable,
     printable,
 )
+from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.remote.public_fetch import PublicFetch
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.endpoints.health import healthz, readyz
 from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
+from tokenbooth.server.issuer_view import CertificateOffer
 from tokenbooth.server.keyring import Keyring
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.logs import configure_logs, get_logger
@@ -102,6 +104,9 @@ class TokenService:
             clock=booth.clock,
             base_url=self._base_url,
             cache_size=self._settings.client_cache_size,
+            offer=CertificateOffer(
+                methods=self._settings.certificate_methods, url=self._settings.mtls_url
+            ),
         )
 
         def lay_out() -> None:
@@ -121,7 +126,12 @@ class TokenService:
             remote_keys=RemoteKeys(self._public_fetch, booth.clock),
             clock=booth.clock,
             trusted_proxies=parse_networks(self._settings.trusted_proxy),
+            forwarding_header=self._forwarding_header(),
         )
+
+    def _forwarding_header(self) -> ForwardingHeader | None:
+        header = self._settings.client_certificate_header
+        return ForwardingHeader.parse(header) if header else None
 
     async def _keep_fresh(self, service: Service) -> None:
         """Take over changes, write last uses, forget what expired; survive a store that is away."""

@@ -3,13 +3,19 @@
 import hmac
 from dataclasses import dataclass
 
-from tokenbooth.protocol.client_auth import Presented, PresentedNothing, PresentedSecret
+from tokenbooth.protocol.certificate import ShownCertificate
+from tokenbooth.protocol.client_auth import (
+    Presented,
+    PresentedCertificate,
+    PresentedNothing,
+    PresentedSecret,
+)
 from tokenbooth.protocol.errors import InvalidClient
 from tokenbooth.protocol.presented_assertion import PresentedAssertion
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient, with_registered_method
 from tokenbooth.server.issuer_view import IssuerView
-from tokenbooth.server.proofs import assertion
+from tokenbooth.server.proofs import assertion, certificate
 from tokenbooth.server.records import Credential
 from tokenbooth.server.registry import KnownClient, Registry
 from tokenbooth.server.secrets import SecretOffice, SecretParts, what_is_wrong
@@ -29,10 +35,24 @@ async def authenticate(
     issuer: IssuerView,
     service: Service,
     now: float,
+    shown: ShownCertificate | None = None,
 ) -> AuthenticatedClient:
-    """Return the client that proved itself; raises InvalidClient or StoreUnavailable."""
+    """Return the client that proved itself; raises InvalidClient or StoreUnavailable.
+
+    `shown` is the certificate of the connection, whatever the client proves itself with.
+    """
+    caller = await _proved(presented, issuer=issuer, service=service, now=now)
+    certificate.refuse_second_method(caller, shown)
+    return caller
+
+
+async def _proved(
+    presented: Presented, *, issuer: IssuerView, service: Service, now: float
+) -> AuthenticatedClient:
     if isinstance(presented, PresentedAssertion):
         return await assertion.prove(presented, issuer, service, now)
+    if isinstance(presented, PresentedCertificate):
+        return await certificate.prove(presented, issuer, service, now)
     if isinstance(presented, PresentedNothing):
         raise InvalidClient(
             "No client authentication in the request. Send the client ID and secret "

@@ -51,6 +51,11 @@ class Exchange:
         """Return every header of that lower-case name."""
         return tuple([v.decode("latin-1") for key, v in self.scope["headers"] if key == name])
 
+    def is_from(self, networks: Networks) -> bool:
+        """Whether the other end of the connection itself is in one of these networks."""
+        peer = self.scope.get("client")
+        return bool(networks) and peer is not None and _is_within(peer[0], networks)
+
     def source(self, trusted_proxies: Networks) -> str:
         """Return the caller's address; a trusted proxy's word for it counts."""
         peer = self.scope.get("client")

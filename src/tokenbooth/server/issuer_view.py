@@ -23,6 +23,17 @@ AUTH_METHODS = (BASIC, POST, PRIVATE_KEY_JWT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateOffer:
+    """What the service can do with TLS certificates, whatever the issuer."""
+
+    methods: tuple[str, ...] = ()
+    url: str | None = None  # where clients with certificates reach it, if elsewhere
+
+
+NO_OFFER = CertificateOffer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerView:
     """What does not change between two refreshes of the registry."""
 
@@ -52,6 +63,7 @@ def view_issuer(
     dialect: Dialect,
     apis: tuple[Api, ...],
     keys: IssuerKeys,
+    offer: CertificateOffer = NO_OFFER,
 ) -> IssuerView:
     """Put the view together."""
     url = issuer_url(issuer, base_url)
@@ -64,7 +76,10 @@ def view_issuer(
         api_by_audience={api.audience: api for api in apis},
         keys=keys,
         grant_types=grants_of(issuer),
-        metadata=msgspec.json.encode(_metadata(issuer, url, dialect, apis)),
+        metadata=msgspec.json.encode(
+            _metadata(issuer, url, dialect, apis, methods=AUTH_METHODS + offer.methods)
+            | _certificate_metadata(url, base_url, dialect, offer)
+        ),
     )
 
 
@@ -88,27 +103,45 @@ def grants_of(issuer: Issuer) -> tuple[str, ...]:
 
 
 def _metadata(
-    issuer: Issuer, url: str, dialect: Dialect, apis: tuple[Api, ...]
+    issuer: Issuer, url: str, dialect: Dialect, apis: tuple[Api, ...], *, methods: tuple[str, ...]
 ) -> dict[str, object]:
     return {
         "issuer": url,
-        **_endpoint("token", url + dialect.token_path),
+        **_endpoint("token", url + dialect.token_path, methods),
         "grant_types_supported": grants_of(issuer),
         "response_types_supported": [],  # RFC 8414 §2: required, even where there are none
         "scopes_supported": sorted({scope.name for api in apis for scope in api.scopes}),
         "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,  # RFC 9449 §5.1
         "jwks_uri": url + JWKS_PATH,
-        **_endpoint("introspection", url + INTROSPECTION_PATH),
+        **_endpoint("introspection", url + INTROSPECTION_PATH, methods),
         "introspection_signing_alg_values_supported": [issuer.alg],  # RFC 9701 §7
-        **_endpoint("revocation", url + REVOCATION_PATH),
+        **_endpoint("revocation", url + REVOCATION_PATH, methods),
         "revocation_feed_endpoint": url + REVOCATION_FEED_PATH,
     }
 
 
-def _endpoint(name: str, url: str) -> dict[str, object]:
+def _endpoint(name: str, url: str, methods: tuple[str, ...]) -> dict[str, object]:
     """Return an endpoint where clients authenticate, and by what (RFC 8414 §2)."""
     return {
         f"{name}_endpoint": url,
-        f"{name}_endpoint_auth_methods_supported": AUTH_METHODS,
+        f"{name}_endpoint_auth_methods_supported": methods,
         f"{name}_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
     }
+
+
+def _certificate_metadata(
+    url: str, base_url: str, dialect: Dialect, offer: CertificateOffer
+) -> dict[str, object]:
+    """Return what RFC 8705 §3.3 and §5 publish, where the service sees certificates at all."""
+    if not offer.methods:
+        return {}
+    members: dict[str, object] = {"tls_client_certificate_bound_access_tokens": True}
+    # An issuer with an address of its own is not reached under the service's other address.
+    if offer.url is not None and url.startswith(base_url):
+        place = offer.url + url.removeprefix(base_url)
+        members["mtls_endpoint_aliases"] = {
+            "token_endpoint": place + dialect.token_path,
+            "introspection_endpoint": place + INTROSPECTION_PATH,
+            "revocation_endpoint": place + REVOCATION_PATH,
+        }
+    return members

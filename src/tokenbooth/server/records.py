@@ -18,6 +18,9 @@ class IssuerPolicy:
 
     profile: Literal["oauth21", "fapi2"] = "oauth21"
     dpop_nonce: bool = False  # every DPoP proof must hold a nonce of ours (RFC 9449 §8)
+    key_lifetime_days: int = 90  # how long a key is in use before the next one follows
+    # How long, in seconds, a key is published before its use; some verifiers cache for 12 hours.
+    key_publish_ahead: int = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class ClientPolicy:
 
     dpop_bound: bool = False  # tokens only with a DPoP proof (RFC 9449 §5.2)
     dpop_nonce: bool = False  # its proofs must hold a nonce, wherever the issuer asks for none
-    certificate_bound: bool = False
+    certificate_bound: bool | None = None  # None: when it authenticates by certificate
     jwks_uri: str | None = None
     networks: tuple[str, ...] = ()  # CIDR ranges it must call from; none: anywhere
     networks_observe: bool = False  # only log what `networks` would refuse

@@ -12,8 +12,15 @@ from typing import Any
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.dialects import Dialect
 from tokenbooth.protocol.errors import KeyRefused
+from tokenbooth.server.client_certificates import KnownCertificate, known_certificates
 from tokenbooth.server.client_keys import KnownKey, KnownKeyPlace, known_keys
-from tokenbooth.server.issuer_view import IssuerView, unusable_issuer, view_issuer
+from tokenbooth.server.issuer_view import (
+    NO_OFFER,
+    CertificateOffer,
+    IssuerView,
+    unusable_issuer,
+    view_issuer,
+)
 from tokenbooth.server.keyring import FOREVER, Keyring
 from tokenbooth.server.records import (
     Api,
@@ -45,6 +52,7 @@ class KnownClient:
     secrets: tuple[KnownSecret, ...]
     keys: tuple[KnownKey, ...] = ()
     key_places: tuple[KnownKeyPlace, ...] = ()
+    certificates: tuple[KnownCertificate, ...] = ()
     # What was decided for it, for `policy` alone: goes when the client changes or is forgotten.
     decisions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -61,6 +69,7 @@ class Registry:
         clock: Clock,
         base_url: str,
         cache_size: int,
+        offer: CertificateOffer = NO_OFFER,
     ) -> None:
         self._store = store
         self._keyring = keyring
@@ -68,6 +77,7 @@ class Registry:
         self._clock = clock
         self._base_url = base_url
         self._cache_size = cache_size
+        self._offer = offer
         self._clients: dict[tuple[str, str], KnownClient] = {}
         self._revision = -1
         self._stale_at = -FOREVER
@@ -157,6 +167,7 @@ class Registry:
             dialect=dialect,
             apis=tuple(api for api in apis if api.issuer == issuer.name),
             keys=issuer_keys,
+            offer=self._offer,
         )
 
 
@@ -166,6 +177,7 @@ def _know(registered: RegisteredClient) -> KnownClient:
         client=registered.client,
         keys=keys,
         key_places=key_places,
+        certificates=known_certificates(registered.credentials),
         secrets=tuple(
             KnownSecret(credential=credential, digest=stored_digest(credential.data))
             for credential in registered.credentials

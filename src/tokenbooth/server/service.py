@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tokenbooth.clock import Clock
+from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.server.exchange import Networks
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.registry import Registry
@@ -24,3 +25,4 @@ class Service:
     remote_keys: RemoteKeys
     clock: Clock
     trusted_proxies: Networks
+    forwarding_header: ForwardingHeader | None  # of trusted proxies alone

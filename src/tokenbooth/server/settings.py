@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tokenbooth.protocol.certificate import SELF_SIGNED, TLS
 from tokenbooth.protocol.dialects import Dialect, DialectRefused, built_in_dialects, parse_dialect
+from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 
 PREFIX = "TOKENBOOTH_"
 DEFAULT_DATABASE = "sqlite:///tokenbooth.db"
@@ -47,11 +49,20 @@ class Settings:
     refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
     max_body_bytes: int = 65_536
     body_timeout_seconds: float = 10.0  # a sender slower than that is cut off
-    trusted_proxy: str = ""  # networks (CIDR, comma-separated) whose X-Forwarded-For counts
+    # Networks (CIDR, comma-separated) whose X-Forwarded-For and client certificate header count.
+    trusted_proxy: str = ""
+    # Where trusted proxies forward the client's certificate: NAME (RFC 9440), NAME:escaped-pem or
+    # NAME:base64-der; empty: nowhere.
+    client_certificate_header: str = "client-cert"
+    # Whether the proxies let in no certificate but those of authorities that the operator trusts.
+    proxied_certificates_verified: bool = True
     # Hosts (comma-separated) whose private addresses may be asked for keys of clients and issuers.
     allow_private_addresses_for_federation: str = ""
     tls_cert: str | None = None  # PEM files; both or none
     tls_key: str | None = None
+    tls_client_ca: str | None = None  # PEM file of the authorities whose client certificates count
+    tls_self_signed_clients: bool = False  # ask for certificates, those registered are let in
+    mtls_url: str | None = None  # where clients with certificates reach the service, if elsewhere
 
     @classmethod
     def load(cls, environment: Mapping[str, str], **overrides: object) -> Self:
@@ -86,6 +97,19 @@ class Settings:
             if (value := getattr(self, setting.name)) is not None
         }
 
+    @property
+    def asks_for_certificates(self) -> bool:
+        """Whether our own TLS listener asks its callers for certificates."""
+        return self.tls_client_ca is not None or self.tls_self_signed_clients
+
+    @property
+    def certificate_methods(self) -> tuple[str, ...]:
+        """The ways to authenticate by certificate that can work here."""
+        proxied = bool(self.trusted_proxy and self.client_certificate_header)
+        by_name = self.tls_client_ca or (proxied and self.proxied_certificates_verified)
+        by_itself = self.asks_for_certificates or proxied
+        return (TLS,) * bool(by_name) + (SELF_SIGNED,) * bool(by_itself)
+
     def load_dialects(self) -> dict[str, Dialect]:
         """Return the built-in dialects and the operator's own; raises SettingsRefused."""
         known = dict(built_in_dialects())
@@ -116,12 +140,30 @@ def _mistakes(settings: Settings) -> list[str]:
         found.append('TOKENBOOTH_LOG_LEVEL: use "debug", "info", "warning" or "error"')
     if bool(settings.tls_cert) != bool(settings.tls_key):
         found.append("TOKENBOOTH_TLS_CERT and TOKENBOOTH_TLS_KEY go together")
+    found += _mistakes_in_certificates(settings)
     if settings.dialects is not None and not Path(settings.dialects).is_dir():
         found.append(f"TOKENBOOTH_DIALECTS: {settings.dialects} is not a folder")
     try:
         parse_networks(settings.trusted_proxy)
     except ValueError as error:
         found.append(f"TOKENBOOTH_TRUSTED_PROXY: {error}")
+    return found
+
+
+def _mistakes_in_certificates(settings: Settings) -> list[str]:
+    found = []
+    if (settings.tls_client_ca or settings.tls_self_signed_clients) and not settings.tls_cert:
+        found.append(
+            "TOKENBOOTH_TLS_CLIENT_CA and TOKENBOOTH_TLS_SELF_SIGNED_CLIENTS need "
+            "TOKENBOOTH_TLS_CERT: only over TLS there are client certificates"
+        )
+    if settings.client_certificate_header:
+        try:
+            ForwardingHeader.parse(settings.client_certificate_header)
+        except ValueError as error:
+            found.append(f"TOKENBOOTH_CLIENT_CERTIFICATE_HEADER: {error}")
+    if settings.mtls_url is not None:
+        found += [f"TOKENBOOTH_MTLS_URL: {what}" for what in issuer_url_mistakes(settings.mtls_url)]
     return found
 
 

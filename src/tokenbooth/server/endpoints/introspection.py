@@ -16,6 +16,7 @@ from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.recognition import OurToken, recognise
 from tokenbooth.server.revocations import is_revoked
 from tokenbooth.server.service import Service
+from tokenbooth.server.shown_certificate import shown_certificate
 from tokenbooth.server.wire import send_json
 
 _SHOWN = ("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "cnf")
@@ -29,8 +30,9 @@ async def introspection(
     issuer = await latest(issuer, service)
     now = service.clock.now()
     form = await read_form(exchange, service)
-    presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
-    caller = await authenticate(presented, issuer=issuer, service=service, now=now)
+    shown = shown_certificate(exchange, service)
+    presented = outcome.presents(read_client(form, exchange.headers(b"authorization"), shown))
+    caller = await authenticate(presented, issuer=issuer, service=service, now=now, shown=shown)
     question = read_token_question(form)
     try:
         token = recognise(question.unverified_token, issuer, now)

@@ -12,6 +12,7 @@ from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.recognition import recognise
 from tokenbooth.server.revocations import revoke
 from tokenbooth.server.service import Service
+from tokenbooth.server.shown_certificate import shown_certificate
 from tokenbooth.server.wire import send_json
 
 
@@ -23,8 +24,9 @@ async def revocation(
     issuer = await latest(issuer, service)
     now = service.clock.now()
     form = await read_form(exchange, service)
-    presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
-    caller = await authenticate(presented, issuer=issuer, service=service, now=now)
+    shown = shown_certificate(exchange, service)
+    presented = outcome.presents(read_client(form, exchange.headers(b"authorization"), shown))
+    caller = await authenticate(presented, issuer=issuer, service=service, now=now, shown=shown)
     question = read_token_question(form)
     try:
         token = recognise(question.unverified_token, issuer, now)

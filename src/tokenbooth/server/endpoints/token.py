@@ -1,5 +1,6 @@
 """The token endpoint (RFC 6749 §3.2): read, authenticate, decide, issue, respond."""
 
+from tokenbooth.protocol.certificate import ShownCertificate
 from tokenbooth.protocol.client_auth import Presented, read_client
 from tokenbooth.protocol.dpop import Proof
 from tokenbooth.protocol.errors import MethodNotAllowed, UnsupportedGrantType
@@ -20,7 +21,9 @@ from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.policy import Decision
 from tokenbooth.server.possession import bind, newer_nonce, read_proof, spend_proof
+from tokenbooth.server.proofs.certificate import bind_to_certificate
 from tokenbooth.server.service import Service
+from tokenbooth.server.shown_certificate import shown_certificate
 from tokenbooth.server.wire import send_issued
 
 _DECIDING = {
@@ -33,11 +36,13 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     """Answer one token request; raises OAuthError for the router to answer."""
     now = service.clock.now()
     form = await read_form(exchange, service)
-    presented = outcome.presents(read_client(form, exchange.headers(b"authorization")))
+    shown = shown_certificate(exchange, service)
+    presented = outcome.presents(read_client(form, exchange.headers(b"authorization"), shown))
     request = _read(form, issuer)
-    caller = await _authenticate(presented, exchange, issuer, service, now)
+    caller = await _authenticate(presented, exchange, issuer, service, shown=shown, now=now)
     proof = read_proof(exchange, issuer, caller.client, now)
     decision = _DECIDING[request.grant_type](request, caller, issuer, now)
+    decision = bind_to_certificate(decision, shown, caller)
     decision = bind(decision, proof, caller.client)
     issued = await _issue(decision, proof, issuer, service, now)
     outcome.issued(decision, issued)
@@ -66,9 +71,15 @@ def _read(form: Form, issuer: IssuerView) -> TokenRequest:
 
 
 async def _authenticate(
-    presented: Presented, exchange: Exchange, issuer: IssuerView, service: Service, now: float
+    presented: Presented,
+    exchange: Exchange,
+    issuer: IssuerView,
+    service: Service,
+    *,
+    shown: ShownCertificate | None,
+    now: float,
 ) -> AuthenticatedClient:
-    caller = await authenticate(presented, issuer=issuer, service=service, now=now)
+    caller = await authenticate(presented, issuer=issuer, service=service, now=now, shown=shown)
     service.last_uses.note(
         caller.credential, at=now, source=exchange.source(service.trusted_proxies)
     )
