@@ -27,6 +27,7 @@ async def test_a_token_of_a_key_that_is_new_here_is_good_and_can_be_revoked(
     one, other = two
     secret = await give_access(one, token_format=token_format)
     await other.registry.refresh()
+    clock.travel(1)  # the newest key is the one in use
     vault, now = one.booth.vault, clock.now()
     newest = new_signing_key("default", "EdDSA", vault, now=now, activates_at=now)
     await one.store.add_key(newest)
@@ -45,6 +46,7 @@ async def test_introspection_knows_a_token_of_a_key_that_is_new_here(two, clock,
     one, other = two
     secret = await give_access(one, token_format=token_format)
     await other.registry.refresh()
+    clock.travel(1)  # the newest key is the one in use
     vault, now = one.booth.vault, clock.now()
     await one.store.add_key(new_signing_key("default", "EdDSA", vault, now=now, activates_at=now))
     await one.store.add_key(new_sealing_key("default", vault, now=now))
