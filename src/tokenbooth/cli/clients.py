@@ -6,8 +6,10 @@ from tokenbooth.cli.durations import DURATION
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
+from tokenbooth.cli.proofs import proof_options
 from tokenbooth.management import access
 from tokenbooth.management import clients as management
+from tokenbooth.management.proofs import AUTH_METHODS, NewProof
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, TokenFormat
 
@@ -35,10 +37,11 @@ def clients() -> None:
 @click.option(
     "--auth-method",
     "auth_methods",
-    type=click.Choice(management.AUTH_METHODS),
+    type=click.Choice(AUTH_METHODS),
     multiple=True,
-    help="How it authenticates.  [default: both]",
+    help="How it authenticates.  [default: with what it is given]",
 )
+@proof_options
 @click.option(
     "--resource-server",
     "resource_server_for",
@@ -64,13 +67,14 @@ async def create(
     issuer: str,
     account: str | None,
     auth_methods: tuple[str, ...],
+    proofs: tuple[NewProof, ...],
     resource_server_for: tuple[str, ...],
     token_format: TokenFormat | None,
     token_lifetime: int | None,
     refresh_tokens: bool | None,
     label: str,
 ) -> None:
-    """Register a client and show its secret, this one time."""
+    """Register a client; it gets a secret, shown this one time, unless it has a key."""
     created = await management.create_client(
         booth,
         apis=apis,
@@ -80,7 +84,8 @@ async def create(
         issuer=issuer,
         account=account,
         resource_server_for=resource_server_for,
-        auth_methods=auth_methods or management.AUTH_METHODS,
+        auth_methods=auth_methods or None,
+        proofs=proofs,
         token_format=token_format,
         token_lifetime=token_lifetime,
         refresh_tokens=refresh_tokens,
@@ -90,8 +95,8 @@ async def create(
     out.one(
         {
             "client_id": created.client.client_id,
-            "client_secret": created.secret.client_secret.reveal(),
-            "credential_id": created.secret.credential_id,
+            **({"client_secret": created.secret.client_secret} if created.secret else {}),
+            "credential_id": created.client.credentials[0].id,
             "issuer": created.client.issuer,
             "issuer_url": created.issuer_url,
             "token_endpoint": created.token_endpoint,
@@ -101,7 +106,8 @@ async def create(
             },
         }
     )
-    out.talk("Keep the client_secret now: it is shown this once and cannot be had again.")
+    if created.secret is not None:
+        out.talk("Keep the client_secret now: it is shown this once and cannot be had again.")
     if created.is_assumed_address:
         out.talk(
             f"The addresses assume that the service is at {created.issuer_url}; "
@@ -169,13 +175,13 @@ async def withdraw(
 @issuer_option
 @managing
 async def disable(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
-    """Refuse a client from now on.
+    """Refuse a client from now on, and end its tokens for good.
 
-    Its tokens no longer pass introspection; an API that checks JWTs itself accepts them until
-    they expire.
+    They no longer pass introspection, nor an API whose guard follows the revocation feed; an API
+    that checks JWTs by itself alone accepts them until they expire.
     """
     changed = await management.set_enabled(booth, client_id, enabled=False, issuer=issuer)
-    out.talk(f"Disabled {changed.client_id!r}: it gets no more tokens.")
+    out.talk(f"Disabled {changed.client_id!r}: it gets no more tokens, and those it has end.")
     if out.as_json:
         out.one(changed)
 
@@ -197,8 +203,23 @@ async def enable(booth: Booth, out: Output, *, client_id: str, issuer: str | Non
 @issuer_option
 @managing
 async def delete(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
-    """Delete a client with all its credentials."""
+    """Delete a client with all its credentials, and end its tokens."""
     deleted = await management.delete_client(booth, client_id, issuer=issuer)
     out.talk(f"Deleted {deleted.client_id!r} with its {len(deleted.credentials)} credential(s).")
     if out.as_json:
         out.one(deleted)
+
+
+@clients.command("revoke-tokens")
+@click.argument("client_id", metavar="ID")
+@issuer_option
+@managing
+async def revoke_tokens(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
+    """End every token that a client got so far; it may go on getting new ones.
+
+    To end those of one leaked secret alone, see: credentials revoke-tokens
+    """
+    client = await management.revoke_tokens(booth, client_id, issuer=issuer)
+    out.talk(f"The tokens that {client.client_id!r} got until now are revoked.")
+    if out.as_json:
+        out.one(client)

@@ -98,7 +98,9 @@ async def _fresh_secret(booth: Booth, issuer: Issuer, client_id: str, scope: str
             scope=scope,
             resource_server_for=[] if scope else [API_NAME],
         )
-        return new.secret.client_secret
+        client = new.client
+        if new.secret is not None:
+            return new.secret.client_secret
     fresh = await add_secret(booth, client_id, issuer=issuer.name, label="demo")
     for old in client.credentials:
         await remove_credential(booth, client_id, old.id, issuer=issuer.name)

@@ -5,6 +5,9 @@ import click
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.options import json_option
 
+# Those of protocol.keys, whose import takes longer than all of --help.
+_ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")
+
 
 @click.group(cls=HelpfulGroup)
 def token() -> None:
@@ -18,8 +21,17 @@ def token() -> None:
 @click.option(
     "--secret",
     metavar="env:NAME|file:PATH|-",
-    required=True,
     help="Where its secret is: a variable, a file, or stdin. Never the secret itself.",
+)
+@click.option(
+    "--private-key",
+    metavar="env:NAME|file:PATH|-",
+    help="Where its private key is, as PEM or JWK, if it has one instead of a secret.",
+)
+@click.option(
+    "--assertion",
+    metavar="env:NAME|file:PATH|-",
+    help="Where the token is that the platform gives this workload.",
 )
 @click.option("--scope", help='What to ask for, like "persons:read persons:write".')
 @click.option("--resource", metavar="URI", help="Which API to ask for, if there are several.")
@@ -46,7 +58,9 @@ def get(
     issuer: str | None,
     token_url: str | None,
     client_id: str,
-    secret: str,
+    secret: str | None,
+    private_key: str | None,
+    assertion: str | None,
     scope: str | None,
     resource: str | None,
     dialect: str,
@@ -68,6 +82,8 @@ def get(
             token_url=token_url,
             client_id=client_id,
             secret=secret,
+            private_key=private_key,
+            assertion=assertion,
             scope=scope,
             resource=resource,
             dialect=dialect,
@@ -76,6 +92,30 @@ def get(
         ),
         as_json=as_json,
     )
+
+
+@token.command()
+@click.option(
+    "--alg",
+    type=click.Choice(_ALGORITHMS),
+    default="ES256",
+    show_default=True,
+    help="What the key signs with.",
+)
+@click.option(
+    "--out", "path", metavar="FILE", required=True, help="Where to; there must be none yet."
+)
+@json_option
+def new_key(*, alg: str, path: str, as_json: bool) -> None:
+    """Make a key pair for a client: the private key into FILE, the public JWK to stdout.
+
+    Hand the JWK to the operator (credentials add ID --jwk FILE), and use the private key with
+    token get --private-key file:FILE.
+    """
+    from tokenbooth.cli.new_key import write_new_key
+    from tokenbooth.cli.output import Output
+
+    write_new_key(path, alg=alg, out=Output(as_json=as_json))
 
 
 @token.command()

@@ -4,6 +4,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import click
 
@@ -56,12 +57,14 @@ _BY_STATUS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the command line asks for; `secret` is what was typed, so it is not shown."""
+    """What the command line asks for; what may be a secret that was typed is not shown."""
 
     issuer: str | None
     token_url: str | None
     client_id: str
-    secret: str = field(repr=False)
+    secret: str | None = field(repr=False)
+    private_key: str | None = field(repr=False)
+    assertion: str | None = field(repr=False)
     scope: str | None
     resource: str | None
     dialect: str
@@ -94,7 +97,7 @@ def get_token(order: Order, *, as_json: bool) -> None:
             Outcome.USAGE, "Give --issuer URL, or --token-url URL if the issuer has no metadata."
         )
     dialect = _dialect(order.dialect)
-    secret = _secret(order.secret)
+    proof = _proof(order)
     fetch = HttpFetch(allow_plain_http_for_development=order.allow_plain_http)
     recording = _LastAnswer(fetch)
     # The token source also logs why there is no token; here the error says it.
@@ -102,7 +105,6 @@ def get_token(order: Order, *, as_json: bool) -> None:
     try:
         with TokenSource(
             client_id=order.client_id,
-            secret=secret,
             issuer=order.issuer,
             token_url=order.token_url,
             scope=order.scope,
@@ -111,6 +113,7 @@ def get_token(order: Order, *, as_json: bool) -> None:
             auth_method=order.auth_method,
             allow_plain_http_for_development=order.allow_plain_http,
             fetch=recording,
+            **proof,
         ) as source:
             token = source.token()
     except ClientError as error:
@@ -138,20 +141,40 @@ def outcome_of(error: ClientError) -> Outcome:
     return _BY_STATUS.get(error.status or 0, Outcome.FAILED)
 
 
-def _secret(place: str) -> Secret:
+class _Proof(TypedDict, total=False):
+    """The one argument by which a token source is to prove itself."""
+
+    secret: Secret
+    private_key: Secret
+    assertion: Secret
+
+
+def _proof(order: Order) -> _Proof:
+    places = (order.secret, order.private_key, order.assertion)
+    if sum(place is not None for place in places) != 1:
+        raise Failure(Outcome.USAGE, "Give one of --secret, --private-key and --assertion.")
+    if order.private_key is not None:
+        return {"private_key": _read(order.private_key, "private key", "--private-key")}
+    if order.assertion is not None:
+        return {"assertion": _read(order.assertion, "assertion", "--assertion")}
+    return {"secret": _read(str(order.secret), "client secret", "--secret")}
+
+
+def _read(place: str, what: str, option: str) -> Secret:
     if place == "-":
-        return Secret(read_stdin("client secret", is_hidden=True))
+        # A key has many lines: only what is one line can be asked for without showing it.
+        return Secret(read_stdin(what, is_hidden=what != "private key"))
     if not place.startswith(("env:", "file:")):
         # The typed text may be a live secret: it is not repeated.
         raise Failure(
             Outcome.USAGE,
-            "Say where the secret is, not what it is: --secret env:NAME, --secret file:PATH, or "
-            "--secret - to read it from stdin. A secret on the command line can be read in the "
+            f"Say where the {what} is, not what it is: {option} env:NAME, {option} file:PATH, or "
+            f"{option} - to read it from stdin. A secret on the command line can be read in the "
             "list of processes and in the shell's history; if that was one, rotate it.",
         )
     # Read before anything goes out: a missing variable is found without a network.
     try:
-        return secret_reader(place)()
+        return secret_reader(place, what)()
     except (ConfigurationRefused, SecretUnavailable) as error:
         raise Failure(Outcome.USAGE, str(error)) from error
 

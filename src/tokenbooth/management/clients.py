@@ -14,11 +14,17 @@ from tokenbooth.management.credentials import (
     make_secret,
     view_credential,
 )
-from tokenbooth.management.errors import BadInput, Conflict, no_such
+from tokenbooth.management.errors import BadInput, Conflict
 from tokenbooth.management.issuers import LONGEST_TOKEN, find_issuer
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_client_id, check_text
+from tokenbooth.management.proofs import (
+    NewProof,
+    chosen_methods,
+    make_credential,
+    needs_secret,
+)
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import (
@@ -29,7 +35,6 @@ from tokenbooth.server.records import (
     TokenFormat,
 )
 
-AUTH_METHODS = ("client_secret_basic", "client_secret_post")
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 16
 _PAGE = 500
@@ -65,10 +70,10 @@ class ClientView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewClient:
-    """A client that was just registered, with its first secret."""
+    """A client that was just registered, with its first secret if it has one."""
 
     client: ClientView
-    secret: NewSecret
+    secret: NewSecret | None
     issuer_url: str
     token_endpoint: str
     is_assumed_address: bool  # nobody said what the service's public address is
@@ -105,19 +110,20 @@ async def create_client(
     issuer: str = DEFAULT_ISSUER,
     account: str | None = None,
     resource_server_for: Sequence[str] = (),
-    auth_methods: Sequence[str] = AUTH_METHODS,
+    auth_methods: Sequence[str] | None = None,
+    proofs: Sequence[NewProof] = (),
     token_format: TokenFormat | None = None,
     token_lifetime: int | None = None,
     refresh_tokens: bool | None = None,
     label: str = "",
 ) -> NewClient:
-    """Register a client with its first secret.
+    """Register a client with its first secret, or with `proofs` instead.
 
     The first of `apis` is its default. `scope` None gives it all scopes of its APIs.
     """
     owner = await find_issuer(booth, issuer)
     check_text("name", name)
-    _check_auth_methods(auth_methods)
+    methods = chosen_methods(auth_methods, proofs)
     if token_lifetime is not None and not 1 <= token_lifetime <= LONGEST_TOKEN:
         raise BadInput(f"A token lives from 1 second to {LONGEST_TOKEN // 86_400} days.")
     if not apis and not resource_server_for:
@@ -138,7 +144,7 @@ async def create_client(
         client_id=await _free_id(booth, issuer, client_id),
         name=name,
         account=account,
-        auth_methods=tuple(dict.fromkeys(auth_methods)),
+        auth_methods=methods,
         access=tuple(
             ApiAccess(api=api.name, scopes=names)
             for api, names in zip(granted, chosen, strict=True)
@@ -150,9 +156,16 @@ async def create_client(
         created_at=now,
         updated_at=now,
     )
-    credential, secret = make_secret(booth, owner, client.client_id, label=label)
-    await booth.store.add_client(client, [credential])
-    registered = RegisteredClient(client=client, credentials=(credential,))
+    credentials, secret = [], None
+    if needs_secret(methods):
+        credential, secret = make_secret(booth, owner, client.client_id, label=label)
+        credentials.append(credential)
+    credentials += [
+        make_credential(booth, proof, issuer=issuer, client_id=client.client_id, label=label)
+        for proof in proofs
+    ]
+    await booth.store.add_client(client, credentials)
+    registered = RegisteredClient(client=client, credentials=tuple(credentials))
     return NewClient(
         client=view_client(booth, registered),
         secret=secret,
@@ -239,11 +252,3 @@ async def _free_id(booth: Booth, issuer: str, wanted: str | None) -> str:
     if await booth.store.get_client(issuer, wanted) is not None:
         raise Conflict(f"The issuer {issuer!r} has a client {wanted!r} already.")
     return wanted
-
-
-def _check_auth_methods(methods: Sequence[str]) -> None:
-    if not methods:
-        raise BadInput(f"Name at least one way to authenticate: {', '.join(AUTH_METHODS)}.")
-    for method in methods:
-        if method not in AUTH_METHODS:
-            raise BadInput(no_such("authentication method", method, AUTH_METHODS))

@@ -98,6 +98,19 @@ def signing_key(private_key: bytes, alg: str | None = None) -> SigningKey:
     return _signing_key(loaded, alg)
 
 
+def verification_key_of_pem(public_key: bytes, alg: str | None = None) -> VerificationKey:
+    """Read a public key in PEM; raises KeyRefused."""
+    try:
+        loaded = serialization.load_pem_public_key(public_key)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        message = "no public key in PEM could be read"
+        raise KeyRefused(message) from error
+    if not isinstance(loaded, PublicKey):
+        message = "only EC, Ed25519 and RSA keys are accepted"
+        raise KeyRefused(message)
+    return _verification_key(loaded, alg=alg, kid=None)
+
+
 def signing_key_of_jwk(jwk: Mapping[str, Any]) -> SigningKey:
     """Read a private JWK; raises KeyRefused, also for a public one."""
     public = verification_key(jwk)  # whose checks of size, use and halves all apply

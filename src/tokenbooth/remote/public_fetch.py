@@ -6,7 +6,7 @@ server cannot answer the second time with an address of ours.
 
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.remote.address import AddressRefused, checked_address, shown
@@ -64,15 +64,23 @@ class _CheckedConnections:
         self._private = private
 
     def connect_tcp(
-        self, host: str, port: int, *args: Any, **options: Any
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: "Iterable[httpcore2.SOCKET_OPTION] | None" = None,
     ) -> "httpcore2.NetworkStream":
-        addresses = self._checked(host, port)
-        for address in addresses[:-1]:
+        import httpcore2
+
+        *others, last = self._checked(host, port)
+        connect = self._backend.connect_tcp
+        for address in others:
             try:
-                return self._backend.connect_tcp(address, port, *args, **options)
-            except Exception:  # noqa: BLE001, S112 - the last address tells why
-                continue
-        return self._backend.connect_tcp(addresses[-1], port, *args, **options)
+                return connect(address, port, timeout, local_address, socket_options)
+            except (httpcore2.NetworkError, httpcore2.TimeoutException, OSError):
+                continue  # A host of two kinds of addresses, of which one is not routed here.
+        return connect(last, port, timeout, local_address, socket_options)
 
     def _checked(self, host: str, port: int) -> list[str]:
         try:

@@ -7,9 +7,9 @@ import msgspec
 
 from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.protocol.keys import VerificationKey, verification_key
-from tokenbooth.server.records import Credential
+from tokenbooth.server.records import Credential, CredentialKind
 
-KIND = "jwk"
+KIND: CredentialKind = "jwk"
 _MOST_TRIED = 4  # keys of one client for one assertion
 
 

@@ -1,0 +1,129 @@
+"""Give clients something else than a secret to prove themselves with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tokenbooth.management.credentials import (
+    LONGEST_VALIDITY,
+    CredentialView,
+    view_credential,
+)
+from tokenbooth.management.errors import BadInput, Conflict
+from tokenbooth.management.lookup import find_client
+from tokenbooth.management.names import check_text
+from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
+from tokenbooth.protocol.client_auth import BASIC, POST
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.records import Credential, CredentialKind
+from tokenbooth.server.secrets import new_credential_id
+
+SECRET_METHODS = (BASIC, POST)
+AUTH_METHODS = (*SECRET_METHODS, PRIVATE_KEY_JWT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewProof:
+    """A credential to be, and the method in which it is used; nothing in it is secret."""
+
+    method: str
+    kind: CredentialKind
+    data: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What was added, and the methods that the client may use from now on."""
+
+    credentials: tuple[CredentialView, ...]
+    auth_methods: tuple[str, ...]
+
+
+def make_credential(
+    booth: Booth,
+    proof: NewProof,
+    *,
+    issuer: str,
+    client_id: str,
+    label: str = "",
+    expires_in: float | None = None,
+) -> Credential:
+    """Return the row to store."""
+    check_text("label", label)
+    if expires_in is not None and not 0 < expires_in <= LONGEST_VALIDITY:
+        raise BadInput("A credential is valid for more than 0 seconds and at most 100 years.")
+    now = booth.clock.now()
+    return Credential(
+        id=new_credential_id(),
+        issuer=issuer,
+        client_id=client_id,
+        kind=proof.kind,
+        data=proof.data,
+        label=label,
+        hint=proof.hint,
+        created_at=now,
+        expires_at=None if expires_in is None else now + expires_in,
+    )
+
+
+async def add_proofs(
+    booth: Booth,
+    client_id: str,
+    proofs: Sequence[NewProof],
+    *,
+    issuer: str | None = None,
+    label: str = "",
+    expires_in: float | None = None,
+) -> Added:
+    """Add the credentials, and let the client use their method; what it has stays as it is."""
+    registered = await find_client(booth, client_id, issuer=issuer)
+    client = registered.client
+    known = {(each.kind, each.data) for each in registered.credentials}
+    for proof in proofs:
+        if (proof.kind, proof.data) in known:
+            raise Conflict(f"The client {client_id!r} has this credential already: {proof.hint}.")
+    made = [
+        make_credential(
+            booth,
+            proof,
+            issuer=client.issuer,
+            client_id=client.client_id,
+            label=label,
+            expires_in=expires_in,
+        )
+        for proof in proofs
+    ]
+    methods = tuple(dict.fromkeys((*client.auth_methods, *(proof.method for proof in proofs))))
+    # The method first: alone it opens nothing.
+    if methods != client.auth_methods:
+        changed = replace(client, auth_methods=methods, updated_at=booth.clock.now())
+        await booth.store.replace_client(changed)
+    for credential in made:
+        await booth.store.add_credential(credential)
+    return Added(
+        credentials=tuple(view_credential(booth, each) for each in made), auth_methods=methods
+    )
+
+
+def chosen_methods(wanted: Sequence[str] | None, proofs: Sequence[NewProof]) -> tuple[str, ...]:
+    """Return how a new client authenticates; raises BadInput for a method without its proof."""
+    by_proof = tuple(dict.fromkeys(proof.method for proof in proofs))
+    if wanted is None:
+        return by_proof or SECRET_METHODS
+    if not wanted:
+        raise BadInput("Name at least one way to authenticate.")
+    for method in wanted:
+        if method not in (*SECRET_METHODS, *by_proof):
+            raise BadInput(
+                f"The method {method} needs what the client proves itself with: "
+                f"a key, a certificate or a trusted identity. Secrets: {', '.join(SECRET_METHODS)}."
+            )
+    unused = [method for method in by_proof if method not in wanted]
+    if unused:
+        raise BadInput(f"Allow the method {unused[0]} too, or leave out what it is used with.")
+    return tuple(dict.fromkeys(wanted))
+
+
+def needs_secret(methods: Sequence[str]) -> bool:
+    """Tell whether a client with these methods has a secret."""
+    return any(method in SECRET_METHODS for method in methods)
