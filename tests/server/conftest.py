@@ -41,7 +41,8 @@ def database(template, tmp_path):
 @pytest.fixture
 def settings(database):
     # Changes are taken over when a test says so, not by the time.
-    return Settings(database=f"sqlite:///{database}", change_poll_seconds=60.0)
+    url = f"sqlite:///{database}"
+    return Settings(database=url, change_poll_seconds=60.0, log_format="json")
 
 
 @pytest.fixture
@@ -64,6 +65,6 @@ def log(template):
     written = io.TextIOWrapper(io.BytesIO())
     usual, sys.stderr = sys.stderr, written
     configure_logs("json", "info")
-    sys.stderr = usual
     yield lambda: written.buffer.getvalue().decode()
+    sys.stderr = usual
     configure_logs("json", "info")

@@ -1,11 +1,12 @@
 """What every endpoint of one running service works with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.server.exchange import Networks
 from tokenbooth.server.last_uses import LastUses
+from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.secrets import SecretOffice
@@ -26,3 +27,4 @@ class Service:
     clock: Clock
     trusted_proxies: Networks
     forwarding_header: ForwardingHeader | None  # of trusted proxies alone
+    readiness: Readiness = field(default_factory=Readiness)

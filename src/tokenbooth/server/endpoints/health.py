@@ -2,7 +2,6 @@
 
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.service import Service
-from tokenbooth.server.stores.contract import StoreError
 from tokenbooth.server.wire import send_json
 
 
@@ -18,9 +17,7 @@ async def readyz(exchange: Exchange, service: Service) -> None:
         for view in service.registry.issuers.values()
         if view.unusable is None and (view.keys.signing is None or view.keys.sealing is None)
     ]
-    try:
-        await service.store.check()
-    except StoreError:
+    if not await service.readiness.is_database_well(service.store, service.clock):
         missing.append("the database cannot be read and written")
     if missing:
         await send_json(exchange, {"status": "unavailable", "missing": missing}, status=503)
