@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
 from tests.store_contract.samples import api, issuer, revocation
+from tokenbooth.server.stores import sqlite_driver
 from tokenbooth.server.stores.contract import AlreadyExists, StoreUnavailable
 from tokenbooth.server.stores.sql import open_store
 
@@ -118,3 +120,23 @@ async def test_the_event_loop_runs_while_a_write_waits(store, held):
     assert not task.done()
     held.set()
     await task
+
+
+async def test_writes_that_wait_together_for_a_lock_wait_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_driver, "WRITE_WAIT", 0.5)
+    store = await open_store(f"sqlite:///{tmp_path}/locked.db")
+    other = sqlite_driver.connect(tmp_path / "locked.db", wait=1)
+    try:
+        await store.add_issuer(issuer())
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        writes = [store.add_api(api(name=f"api{n}")) for n in range(20)]
+        refused = await asyncio.gather(*writes, return_exceptions=True)
+        assert time.monotonic() - started < 5  # the first alone, the others together
+        assert {type(each) for each in refused} == {StoreUnavailable}
+        other.execute("ROLLBACK")
+        await store.add_api(api(name="later"))
+        assert [each.name for each in await store.list_apis("default")] == ["later"]
+    finally:
+        other.close()
+        await store.close()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from tokenbooth.server.stores import sqlite_driver as sqlite
-from tokenbooth.server.stores.contract import StoreError
+from tokenbooth.server.stores.contract import StoreError, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -65,10 +65,7 @@ class SqliteWriter:
             if write.done.set_running_or_notify_cancel():
                 batch.append(write)
         if len(batch) > 1:
-            try:
-                outcomes = self._commit_together(batch)
-            except Exception:  # noqa: BLE001  # whose it is shows when each is alone
-                outcomes = []
+            outcomes = self._commit_together(batch)
             for write, outcome in zip(batch, outcomes, strict=False):
                 if outcome.error:
                     write.done.set_exception(outcome.error)
@@ -79,12 +76,23 @@ class SqliteWriter:
             self._commit_alone(write)
 
     def _commit_together(self, batch: list[_Write]) -> list[_Outcome]:
-        with sqlite.as_store_errors(self._path, self._drop):
-            connection = self._open()
-            with connection.begin():
-                outcomes = [self._try_in_savepoint(connection, write) for write in batch]
-                self._before_commit()
-            return outcomes
+        """Return each write's outcome; none where only trying each alone can tell whose it is."""
+        has_begun = False
+        try:
+            with sqlite.as_store_errors(self._path, self._drop):
+                connection = self._open()
+                with connection.begin():
+                    has_begun = True
+                    outcomes = [self._try_in_savepoint(connection, write) for write in batch]
+                    self._before_commit()
+                return outcomes
+        except StoreUnavailable as error:
+            if has_begun:
+                return []
+            # No write is to blame, and were each to wait for the lock again, waits would add up.
+            return [_Outcome(error=StoreUnavailable(str(error))) for _ in batch]
+        except Exception:  # noqa: BLE001  # one of them did it
+            return []
 
     def _try_in_savepoint(self, connection: Connection, write: _Write) -> _Outcome:
         try:
