@@ -268,13 +268,15 @@ def start_service(
         # One connection per request: what a test sees must not depend on the one before it.
         limits = httpx2.Limits(max_keepalive_connections=0)
         trust = ssl.create_default_context(cafile=authority) if authority else True
-        http = httpx2.Client(base_url=url, timeout=20, trust_env=False, limits=limits, verify=trust)
+        http = httpx2.Client(base_url=url, timeout=40, trust_env=False, limits=limits, verify=trust)
         workers = int(dict(pairwise(arguments)).get("--workers", 1))
         service = Service(process=process, folder=folder, url=url, http=http, workers=workers)
         eventually(lambda: http.get("/readyz").status_code == 200, within=START_SECONDS)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
+    except BaseException as error:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        error.add_note((folder / "stderr").read_text()[-4000:])
         raise
     return service
 

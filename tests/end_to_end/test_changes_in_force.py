@@ -50,7 +50,8 @@ def test_a_disabled_client_is_refused_and_an_enabled_one_served(service):
     _soon(service, client, 401)
     service.told("clients", "enable", client.client_id)
     _soon(service, client, 200)
-    assert service.is_active(client, token)
+    assert service.is_active(client, service.access_token(client))
+    assert not service.is_active(client, token)  # what was stopped stays stopped
 
 
 def test_the_tokens_of_a_disabled_client_are_inactive_at_once(service):

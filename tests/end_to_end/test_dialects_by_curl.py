@@ -260,6 +260,15 @@ def test_the_legacy_api_takes_credentials_on_every_call(demo, demo_clients):
     assert curl(url).status == 401
 
 
+def test_the_legacy_api_asks_for_no_token_per_call(demo):
+    client = demo.register("demo", issuer="trulioo-normalized")
+    url = f"{demo.url}/demo/trulioo-normalized/legacy"
+    for _ in range(10):
+        assert demo.http.get(url, auth=client.basic).status_code == 200
+    mine = [line for line in demo.log.splitlines() if f'"{client.client_id}"' in line]
+    assert sum('"endpoint":"token"' in line for line in mine) == 1
+
+
 def test_only_the_legacy_api_takes_credentials(demo, demo_clients):
     secret = demo_clients["trulioo-normalized"].secret
     answer = curl("-u", f"demo:{secret}", f"{demo.url}/demo/trulioo-normalized/whoami")
