@@ -20,7 +20,7 @@ from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, R
 from tokenbooth.server.issuer_view import CertificateOffer
 from tokenbooth.server.keyring import Keyring
 from tokenbooth.server.last_uses import LastUses
-from tokenbooth.server.logs import configure_logs, get_logger
+from tokenbooth.server.logs import configure_logs, get_logger, outcome_writer
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.possession import PROOF_PREFIX
 from tokenbooth.server.registry import Registry
@@ -67,6 +67,7 @@ class TokenService:
         )
         self._service: Service | None = None
         self._log = get_logger().bind()
+        self._write_outcome = outcome_writer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -185,14 +186,16 @@ class TokenService:
             self._log.exception("internal_error", request_id=exchange.request_id)
             await send_json(exchange, {"error": "server_error"}, status=500)
             return
-        self._log.info(
-            outcome.result,
-            endpoint=route.endpoint.__name__,
-            issuer=route.issuer.name,
-            status=exchange.status,
-            request_id=exchange.request_id,
-            source=exchange.source(service.trusted_proxies),
-            **outcome.fields,
+        self._write_outcome(
+            {
+                "event": outcome.result,
+                "endpoint": route.endpoint.__name__,
+                "issuer": route.issuer.name,
+                "status": exchange.status,
+                "request_id": exchange.request_id,
+                "source": exchange.source(service.trusted_proxies),
+                **outcome.fields,
+            }
         )
 
     async def _elsewhere(self, exchange: Exchange) -> None:

@@ -1,10 +1,12 @@
 """Structured logs: one line an outcome, with typed reasons, and never a secret or token.
 
-Every request writes a line, so a line must cost microseconds: two short processors do it all.
+Every request writes a line, so a line must cost microseconds: `outcome_writer` writes it past
+structlog, in the same form.
 """
 
 import logging
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +40,23 @@ def configure_logs(log_format: str, level: str) -> None:
 def get_logger() -> Logger:
     """Return the service's logger; bind it once, after `configure_logs`: binding costs."""
     return structlog.get_logger()
+
+
+def outcome_writer() -> Callable[[Event], None]:
+    """Return what writes one request's line at level info, as the logger would."""
+    logger = get_logger().bind()
+    if not logger.is_enabled_for(_LEVELS["info"]):
+        return lambda _event: None
+    render = structlog.get_config()["processors"][-1]
+    if render not in (_as_json, _as_line):
+        return lambda event: logger.info(**event)
+    stream = sys.stderr.buffer
+
+    def write(event: Event) -> None:
+        stream.write(render(None, "info", _stamp(None, "info", event)) + b"\n")
+        stream.flush()
+
+    return write
 
 
 def _for_terminal() -> list[Any]:
