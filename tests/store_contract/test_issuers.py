@@ -1,6 +1,7 @@
+import anyio
 import pytest
 
-from tests.store_contract.samples import account, api, client, issuer, key
+from tests.store_contract.samples import NOW, account, api, client, issuer, key
 from tokenbooth.server.records import ApiScope
 from tokenbooth.server.stores.contract import AlreadyExists, NotFound, StillInUse
 
@@ -200,3 +201,68 @@ async def test_deletes_a_key(store):
     assert await store.list_keys() == ()
     with pytest.raises(NotFound):
         await store.delete_key("default", "a")
+
+
+async def test_exchanges_all_keys_for_others(store):
+    seen = (key("a"), key("b"), key("c", issuer="sandbox"))
+    for each in seen:
+        await store.add_key(each)
+    then = (
+        key("a", retires_at=5.0, kept=7.5),
+        key("c", issuer="sandbox"),
+        key("d", created_at=NOW + 1),
+    )
+
+    assert await store.exchange_keys(seen, then)
+
+    assert await store.list_keys() == then
+
+
+async def test_an_exchange_announces_what_it_changes_and_nothing_else(store):
+    seen = (key("a"), key("b"))
+    for each in seen:
+        await store.add_key(each)
+    before = await store.revision()
+
+    await store.exchange_keys(seen, (key("a"), key("c")))
+    announced = await store.changes_since(before)
+
+    assert [(change.kind, change.id) for change in announced] == [("key", "b"), ("key", "c")]
+
+
+async def test_an_exchange_of_keys_that_others_changed_does_nothing(store, other_store):
+    await store.add_key(key("a"))
+    seen = await store.list_keys()
+    await other_store.replace_keys([key("a", retires_at=5.0)])
+    before = await store.revision()
+
+    assert not await store.exchange_keys(seen, ())
+
+    assert await store.list_keys() == (key("a", retires_at=5.0),)
+    assert await store.revision() == before
+
+
+async def test_of_those_who_saw_the_same_keys_one_exchanges_them(store, other_store):
+    await store.add_key(key("a"))
+    seen = await store.list_keys()
+    won = []
+
+    async def exchange(through, kid):
+        won.append(await through.exchange_keys(seen, (*seen, key(kid))))
+
+    async with anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(exchange, (store, other_store)[number % 2], f"next{number}")
+
+    assert sorted(won) == [False] * 9 + [True]
+    assert len(await store.list_keys()) == 2
+
+
+async def test_knows_the_longest_token_lifetime_of_an_issuers_clients(filled):
+    assert await filled.longest_client_token("default") is None
+    await filled.add_client(client("ada", token_lifetime=60))
+    await filled.add_client(client("bob", token_lifetime=7200))
+    await filled.add_client(client("eve"))
+    await filled.add_client(client("far", issuer="sandbox", token_lifetime=9000))
+
+    assert await filled.longest_client_token("default") == 7200

@@ -168,6 +168,8 @@ class StoredKey:
     activates_at: float
     retires_at: float | None = None  # no longer used for new tokens from then on
     expires_at: float | None = None  # no longer published or accepted from then on
+    # The longest that a token lived, in seconds and with a margin, while the key was in use.
+    kept: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

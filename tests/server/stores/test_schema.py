@@ -36,6 +36,7 @@ async def test_every_lookup_by_key_uses_an_index(store):
         "SELECT * FROM client_apis WHERE issuer = 'a' AND api = 'b'",
         "SELECT key FROM revocations WHERE issuer = 'a' AND key = 'b'",
         "SELECT key FROM revocations WHERE issuer = 'a' AND seq > 1 ORDER BY seq LIMIT 2",
+        "SELECT max(token_lifetime) FROM clients WHERE issuer = 'a' AND token_lifetime IS NOT NULL",
         "DELETE FROM revocations WHERE expires_at < 1",
         "DELETE FROM claims WHERE expires_at < 1",
         "DELETE FROM changes WHERE revision <= 1 OR at < 1",

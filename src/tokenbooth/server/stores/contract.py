@@ -20,6 +20,7 @@ from tokenbooth.server.records import (
     Change,
     Client,
     Credential,
+    CredentialKind,
     CredentialUse,
     Issuer,
     RegisteredClient,
@@ -101,6 +102,9 @@ class ClientStore(Protocol):
     ) -> tuple[RegisteredClient, ...]:
         """Return clients ordered by (issuer, client_id), starting behind `after`."""
 
+    async def list_credentials(self, kind: CredentialKind) -> tuple[Credential, ...]:
+        """Return every credential of that kind; meant for kinds of which there are few."""
+
     async def add_client(self, client: Client, credentials: Sequence[Credential] = ()) -> None:
         """Add both at once; raises AlreadyExists, NotFound (issuer, account or API).
 
@@ -158,6 +162,15 @@ class KeyStore(Protocol):
 
     async def delete_key(self, issuer: str, kid: str) -> None:
         """Delete; raises NotFound."""
+
+    async def exchange_keys(self, seen: Sequence[StoredKey], then: Sequence[StoredKey]) -> bool:
+        """Make all keys of all issuers `then` if they still are `seen`; else False and nothing.
+
+        Atomic: of those who saw the same keys, exactly one is told True.
+        """
+
+    async def longest_client_token(self, issuer: str) -> int | None:
+        """Return the longest token lifetime that a client of the issuer has of its own."""
 
 
 class RevocationStore(Protocol):

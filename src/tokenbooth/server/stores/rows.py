@@ -273,6 +273,7 @@ def key_of(row: Row) -> StoredKey:
         activates_at=row[7],
         retires_at=row[8],
         expires_at=row[9],
+        kept=row[10],
     )
 
 

@@ -13,6 +13,7 @@ from tokenbooth.server.records import (
     ChangeKind,
     Client,
     Credential,
+    CredentialKind,
     CredentialUse,
     Issuer,
     RegisteredClient,
@@ -111,6 +112,11 @@ class SqlStore:
             )
         )
 
+    async def list_credentials(self, kind: CredentialKind) -> tuple[Credential, ...]:
+        return await self._engine.read(
+            lambda connection: clients.list_credentials(connection, kind)
+        )
+
     async def add_client(self, client: Client, credentials: Sequence[Credential] = ()) -> None:
         owner = (client.issuer, client.client_id)
         if any((own.issuer, own.client_id) != owner for own in credentials):
@@ -190,6 +196,22 @@ class SqlStore:
         await self._change(
             lambda connection: issuers.delete_key(connection, issuer, kid), ("key", issuer, kid)
         )
+
+    async def exchange_keys(self, seen: Sequence[StoredKey], then: Sequence[StoredKey]) -> bool:
+        now = self._clock.now()
+        announced = [_change_of_key(key) for key in issuers.differing_keys(seen, then)]
+
+        def exchange(connection: Connection) -> bool:
+            changes.announce(connection, announced, now=now)
+            return issuers.exchange_keys(connection, seen, then)
+
+        try:
+            return await self._engine.write(exchange)
+        except issuers.KeysWereChanged:
+            return False
+
+    async def longest_client_token(self, issuer: str) -> int | None:
+        return await self._engine.read(lambda connection: clients.longest_token(connection, issuer))
 
     async def revoke(self, revocations: Sequence[Revocation]) -> None:
         await self._engine.write(lambda connection: _revoke(connection, revocations))

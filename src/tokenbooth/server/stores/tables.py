@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 # Byte order everywhere, so that pages of a list come in one order on every engine.
@@ -94,6 +95,13 @@ clients = Table(
     PrimaryKeyConstraint("issuer", "client_id"),
     Index(None, "client_id"),
     Index(None, "account", "issuer", "client_id"),
+    Index(
+        "ix_clients_token_lifetime",
+        "issuer",
+        "token_lifetime",
+        sqlite_where=text("token_lifetime IS NOT NULL"),
+        postgresql_where=text("token_lifetime IS NOT NULL"),
+    ),
 )
 
 # What ties a client to an API: role "access" (may get tokens for it) or "resource_server".
@@ -148,6 +156,7 @@ keys = Table(
     Column("activates_at", Double, nullable=False),
     Column("retires_at", Double),
     Column("expires_at", Double),
+    Column("kept", Double, nullable=False, server_default="0"),
     PrimaryKeyConstraint("issuer", "kid"),
 )
 

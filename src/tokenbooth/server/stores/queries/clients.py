@@ -8,6 +8,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -20,6 +21,7 @@ from tokenbooth.server.records import (
     Account,
     Client,
     Credential,
+    CredentialKind,
     CredentialUse,
     RegisteredClient,
 )
@@ -30,6 +32,7 @@ from tokenbooth.server.stores.rows import (
     account_row,
     client_api_rows,
     client_row,
+    credential_of,
     credential_replacement,
     credential_row,
     registered_clients,
@@ -101,6 +104,16 @@ def _clients_of(
         )
     )
     return registered_clients(client_rows, api_rows, credential_rows)
+
+
+def list_credentials(connection: Connection, kind: CredentialKind) -> tuple[Credential, ...]:
+    """Select every credential of that kind."""
+    chosen = (
+        select(credentials)
+        .where(credentials.c.kind == kind)
+        .order_by(credentials.c.issuer, credentials.c.client_id, credentials.c.id)
+    )
+    return tuple(credential_of(row) for row in connection.execute(chosen))
 
 
 def add_client(connection: Connection, client: Client, first: Sequence[Credential]) -> None:
@@ -253,3 +266,10 @@ def _no_client(issuer: str, client_id: str) -> NotFound:
 
 def _no_credential(client_id: str, credential_id: str) -> NotFound:
     return NotFound(f"The client {client_id!r} has no credential {credential_id!r}.")
+
+
+def longest_token(connection: Connection, issuer: str) -> int | None:
+    """Return the longest token lifetime of the issuer's clients that have one of their own."""
+    own = clients.c.token_lifetime
+    longest = select(func.max(own)).where(clients.c.issuer == issuer, own.is_not(None))
+    return connection.execute(longest).scalar_one()

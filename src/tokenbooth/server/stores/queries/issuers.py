@@ -154,5 +154,28 @@ def delete_key(connection: Connection, issuer: str, kid: str) -> None:
         raise NotFound(f"There is no key {kid!r}.")
 
 
+class KeysWereChanged(Exception):
+    """Others changed the keys meanwhile: the transaction must not happen."""
+
+
+def exchange_keys(
+    connection: Connection, seen: Sequence[StoredKey], then: Sequence[StoredKey]
+) -> bool:
+    """Replace the whole table; raises KeysWereChanged unless it holds what was seen."""
+    if set(list_keys(connection)) != set(seen):
+        raise KeysWereChanged
+    for key in set(seen) - set(then):
+        delete_key(connection, key.issuer, key.kid)
+    for key in set(then) - set(seen):
+        add_key(connection, key)
+    return True
+
+
+def differing_keys(seen: Sequence[StoredKey], then: Sequence[StoredKey]) -> tuple[StoredKey, ...]:
+    """Return one key for every name whose key is not the same in both."""
+    named = {(key.issuer, key.kid): key for key in set(seen) ^ set(then)}
+    return tuple(named[name] for name in sorted(named))
+
+
 def _is_key(issuer: str, kid: str) -> ColumnElement[bool]:
     return and_(keys.c.issuer == issuer, keys.c.kid == kid)
