@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge, printable
+from tokenbooth.server.deadlines import Deadlines
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -28,12 +29,22 @@ class ClientGone(Exception):
 class Exchange:
     """One request. The request id is ours and goes into the answer and every log line."""
 
-    __slots__ = ("_receive", "_send", "method", "path", "request_id", "scope", "status")
+    __slots__ = (
+        "_deadlines",
+        "_receive",
+        "_send",
+        "method",
+        "path",
+        "request_id",
+        "scope",
+        "status",
+    )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, deadlines: Deadlines) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
+        self._deadlines = deadlines
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.request_id = os.urandom(_ID_BYTES).hex()
@@ -70,11 +81,12 @@ class Exchange:
 
     async def body(self, *, max_bytes: int, seconds: float) -> bytes:
         """Return the whole body; raises RequestTooLarge, InvalidRequest or ClientGone."""
+        deadline = asyncio.get_running_loop().time() + seconds
         message = await self._receive_within(seconds)
         chunk: bytes = message.get("body", b"")
         if not message.get("more_body", False) and len(chunk) <= max_bytes:
             return chunk
-        chunks, size, deadline = [chunk], len(chunk), asyncio.get_running_loop().time() + seconds
+        chunks, size = [chunk], len(chunk)
         while message.get("more_body", False) and size <= _DRAIN_BYTES:
             message = await self._receive_within(deadline - asyncio.get_running_loop().time())
             chunk = message.get("body", b"")
@@ -86,11 +98,15 @@ class Exchange:
         return b"".join(chunks)
 
     async def _receive_within(self, seconds: float) -> Message:
+        waiting = self._deadlines.start(seconds)
         try:
-            async with asyncio.timeout(seconds):
-                message = await self._receive()
-        except TimeoutError as error:
-            raise InvalidRequest("The body came too slowly.", reason="slow_body") from error
+            message = await self._receive()
+        except asyncio.CancelledError as error:
+            if self._deadlines.stop(waiting):
+                raise InvalidRequest("The body came too slowly.", reason="slow_body") from error
+            raise
+        finally:
+            self._deadlines.stop(waiting)
         if message["type"] == "http.disconnect":
             raise ClientGone
         return message

@@ -47,12 +47,13 @@ def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         "sub": decision.client_id,
         "client_id": decision.client_id,
         "aud": decision.audience[0] if len(decision.audience) == 1 else decision.audience,
-        "scope": str(decision.scope),
         "iat": issued_at,
         "exp": issued_at + decision.lifetime,
         "jti": token_id,
         "credential_id": decision.credential_id,
     }
+    if decision.scope:  # RFC 6749 §3.3: an empty scope has no wire form
+        claims["scope"] = str(decision.scope)
     confirmation = decision.confirmation
     if confirmation is not None:
         claims["cnf"] = confirmation.to_claim()

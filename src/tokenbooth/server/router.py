@@ -46,7 +46,7 @@ class Routes:
     def find(self, path: str, host: str | None) -> Route | None:
         """Return the route; a host that an issuer owns comes first."""
         if self.by_host and host is not None:
-            own = self.by_host.get(host.lower(), {}).get(path)
+            own = self.by_host.get(_bare(host), {}).get(path)
             if own is not None:
                 return own
         return self.anywhere.get(path)
@@ -62,11 +62,16 @@ def make_routes(issuers: Iterable[IssuerView]) -> Routes:
         if issuer.record.url is None:
             by_url |= _paths(issuer, issuer.path)
         else:
-            owned = by_host.setdefault(urlsplit(issuer.url).netloc.lower(), {})
+            owned = by_host.setdefault(_bare(urlsplit(issuer.url).netloc), {})
             owned |= _paths(issuer, issuer.path)
     # The path of an issuer's own URL wins: tokens from there must name that issuer, even where
     # another issuer is called like a part of the service's address.
     return Routes(anywhere=by_name | by_url, by_host=by_host)
+
+
+def _bare(host: str) -> str:
+    # Some clients write the port that the scheme implies.
+    return host.lower().removesuffix(":443").removesuffix(":80")
 
 
 def _paths(issuer: IssuerView, prefix: str) -> dict[str, Route]:

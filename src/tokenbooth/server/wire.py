@@ -33,8 +33,9 @@ async def send_issued(
             shape.token_type_value if issued.token_type == BEARER else issued.token_type
         ),
         shape.expires_in: issued.expires_in,
-        shape.scope: str(issued.scope),
     }
+    if issued.scope:
+        members[shape.scope] = str(issued.scope)
     if issued.refresh_token is not None:
         members[shape.refresh_token] = issued.refresh_token.reveal()
         if shape.refresh_expires_in:
