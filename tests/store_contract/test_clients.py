@@ -47,6 +47,18 @@ async def test_finds_a_client_id_at_every_issuer(filled):
     assert await filled.find_clients("nobody") == ()
 
 
+async def test_lists_the_credentials_of_one_kind_of_all_clients(filled):
+    await filled.add_client(client(), [credential("a", kind="certificate"), credential("b")])
+    await filled.add_client(
+        client(issuer="sandbox"), [credential("c", issuer="sandbox", kind="certificate")]
+    )
+
+    found = await filled.list_credentials("certificate")
+
+    assert [each.id for each in found] == ["a", "c"]
+    assert await filled.list_credentials("federated") == ()
+
+
 async def test_lists_clients_page_by_page(filled):
     expected = []
     for issuer in ("default", "sandbox"):

@@ -14,11 +14,13 @@ from uvicorn.supervisors import Multiprocess
 
 from tokenbooth.cli.demo import lines_to_paste, prepare_demo
 from tokenbooth.cli.demo_api import PREFIX, demo_apis, hand_to_workers
+from tokenbooth.cli.uvicorn_tls import CertificateProtocol, listener, make_context
 from tokenbooth.protocol.dialects import DialectRefused
 from tokenbooth.server.app import Mounts, TokenService, create_app
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.settings import Settings, SettingsRefused
 from tokenbooth.server.stores.contract import StoreError
+from tokenbooth.server.tls_listener import TlsListener
 from tokenbooth.server.vault import VaultError
 
 DRAIN_SECONDS = 15  # how long requests under way may take once the service is told to stop
@@ -38,7 +40,29 @@ USAGE, FAILED = 2, 1
 @click.option("--dialects", help="Folder of further dialect files (*.toml).")
 @click.option("--tls-cert", help="Certificate chain, PEM.")
 @click.option("--tls-key", help="Private key of the certificate, PEM.")
-@click.option("--trusted-proxy", help="Networks (CIDR) whose X-Forwarded-For is believed.")
+@click.option(
+    "--tls-client-ca",
+    metavar="FILE",
+    help="Ask clients for TLS certificates; those of these authorities (PEM) count by name.",
+)
+@click.option(
+    "--tls-self-signed-clients",
+    is_flag=True,
+    default=None,
+    help="Ask clients for TLS certificates; those registered for a client are let in.",
+)
+@click.option("--mtls-url", help="Where clients with certificates connect, if elsewhere.")
+@click.option(
+    "--trusted-proxy",
+    metavar="CIDR",
+    help="Networks whose X-Forwarded-For and client certificate header are believed.",
+)
+@click.option(
+    "--client-certificate-header",
+    metavar="NAME[:FORMAT]",
+    help="Where trusted proxies forward the client's certificate: rfc9440, escaped-pem or "
+    "base64-der.  [default: client-cert:rfc9440]",
+)
 @click.option("--log-format", type=click.Choice(["console", "json"]))
 @click.option("--json", "as_json", is_flag=True, help="Say where the service listens as JSON.")
 def serve(*, as_json: bool, **options: object) -> None:
@@ -48,6 +72,8 @@ def serve(*, as_json: bool, **options: object) -> None:
     """
     try:
         settings = Settings.load(os.environ, **options)
+        if settings.tls_cert:
+            TlsListener.of(settings)  # to refuse unusable files before anything is started
     except SettingsRefused as refused:
         raise click.UsageError(str(refused)) from refused
     listening = _listen(settings)
@@ -69,7 +95,12 @@ def make_app() -> TokenService:
     async def make_mounts(_booth: Booth) -> Mounts:
         return {PREFIX: demo_apis(app)} if settings.demo else {}
 
-    app = create_app(settings, base_url=str(settings.issuer_url), make_mounts=make_mounts)
+    app = create_app(
+        settings,
+        base_url=str(settings.issuer_url),
+        make_mounts=make_mounts,
+        tls=listener() if settings.tls_cert else None,
+    )
     return app
 
 
@@ -155,7 +186,7 @@ def _uvicorn_config(settings: Settings) -> uvicorn.Config:
         "tokenbooth.cli.serve:make_app",
         factory=True,
         workers=settings.workers,
-        http="httptools",
+        http=CertificateProtocol if settings.asks_for_certificates else "httptools",
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -164,6 +195,5 @@ def _uvicorn_config(settings: Settings) -> uvicorn.Config:
         proxy_headers=False,  # the trusted-proxy setting decides, nothing else
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
+        ssl_context_factory=make_context if settings.tls_cert else None,
     )

@@ -14,7 +14,9 @@ from tokenbooth.protocol.errors import (
 )
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.remote.public_fetch import PublicFetch
+from tokenbooth.server.admission import Admission
 from tokenbooth.server.bootstrap import Booth, open_booth
+from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.endpoints.health import healthz, readyz
 from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
 from tokenbooth.server.issuer_view import CertificateOffer
@@ -29,6 +31,7 @@ from tokenbooth.server.router import Route, Routes, make_routes
 from tokenbooth.server.service import Service
 from tokenbooth.server.settings import Settings, parse_names, parse_networks
 from tokenbooth.server.stores.contract import StoreUnavailable
+from tokenbooth.server.tls_listener import TlsListener
 from tokenbooth.server.wire import send_json, send_refusal
 
 Mounts = Mapping[str, ASGIApp]  # path prefix -> application
@@ -54,6 +57,7 @@ class TokenService:
         *,
         base_url: str,
         make_mounts: MakeMounts | None = None,
+        tls: TlsListener | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._settings = settings
@@ -66,6 +70,9 @@ class TokenService:
             allow_private_addresses_of=parse_names(settings.allow_private_addresses_for_federation)
         )
         self._service: Service | None = None
+        self._tls = tls
+        self._admission: Admission | None = None
+        self._deadlines = Deadlines()
         self._log = get_logger().bind()
         self._write_outcome = outcome_writer()
 
@@ -87,7 +94,8 @@ class TokenService:
             self._mounts = await self._make_mounts(booth) if self._make_mounts else {}
             keeping = asyncio.create_task(self._keep_fresh(service))
             try:
-                yield
+                with self._tls.reloading(self._log) if self._tls else contextlib.nullcontext():
+                    yield
             finally:
                 keeping.cancel()
                 await asyncio.gather(keeping, return_exceptions=True)
@@ -117,6 +125,10 @@ class TokenService:
                     self._log.error("issuer_unusable", issuer=view.name, reason=view.unusable)
 
         registry.on_new_issuers = lay_out
+        if self._tls is not None and self._settings.asks_for_certificates:
+            self._admission = Admission(self._tls, booth.store)
+            registry.on_changes = self._admission.note
+            await self._admission.admit()
         await registry.refresh()
         return Service(
             settings=self._settings,
@@ -142,6 +154,8 @@ class TokenService:
             await asyncio.sleep(self._settings.change_poll_seconds)
             try:
                 await service.registry.refresh()
+                if self._admission is not None:
+                    await self._admission.admit()
                 if loop.time() >= next_write:
                     next_write = loop.time() + _WRITE_USES_SECONDS
                     await service.last_uses.write(service.store)
@@ -156,7 +170,7 @@ class TokenService:
                 self._log.warning("upkeep_failed", reason=type(error).__name__)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, deadlines=self._deadlines)
         route = self._routes.find(exchange.path, self._host(exchange))
         if route is not None and self._service is not None:
             await self._answer(exchange, route, self._service)
@@ -238,8 +252,12 @@ class TokenService:
 
 
 def create_app(
-    settings: Settings, *, base_url: str, make_mounts: MakeMounts | None = None
+    settings: Settings,
+    *,
+    base_url: str,
+    make_mounts: MakeMounts | None = None,
+    tls: TlsListener | None = None,
 ) -> TokenService:
     """Return the application; `base_url` is the default issuer's identifier."""
     configure_logs(settings.log_format, settings.log_level)
-    return TokenService(settings, base_url=base_url, make_mounts=make_mounts)
+    return TokenService(settings, base_url=base_url, make_mounts=make_mounts, tls=tls)

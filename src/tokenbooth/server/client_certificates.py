@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -17,7 +18,7 @@ from tokenbooth.protocol.certificate import (
 )
 from tokenbooth.server.records import Credential
 
-KIND = "certificate"
+KIND: Final = "certificate"
 
 
 class _Stored(msgspec.Struct, omit_defaults=True):

@@ -84,6 +84,7 @@ class Registry:
         self._refreshing = asyncio.Lock()
         self.issuers: Mapping[str, IssuerView] = {}
         self.on_new_issuers: Callable[[], None] = lambda: None
+        self.on_changes: Callable[[Sequence[Change] | None], None] = lambda _changes: None
 
     async def refresh(self) -> None:
         """Take over what has changed in the store; raises StoreUnavailable."""
@@ -99,6 +100,7 @@ class Registry:
         # Without a pause in between: whoever reads a client meanwhile sees the new revision, and
         # does not keep what was read under the old one.
         self._revision = revision
+        self.on_changes(changes)
         if changes is None:  # too far behind: know nothing rather than something old
             self._clients.clear()
             self._stale_at = -FOREVER

@@ -272,4 +272,5 @@ def longest_token(connection: Connection, issuer: str) -> int | None:
     """Return the longest token lifetime of the issuer's clients that have one of their own."""
     own = clients.c.token_lifetime
     longest = select(func.max(own)).where(clients.c.issuer == issuer, own.is_not(None))
-    return connection.execute(longest).scalar_one()
+    found: int | None = connection.execute(longest).scalar_one()
+    return found
