@@ -32,7 +32,7 @@ def test_a_realm_is_named_in_every_challenge(make_guard):
 
 
 def test_another_scheme_is_no_token(guard):
-    assert refused(guard, {"Authorization": "DPoP abc"}).headers["WWW-Authenticate"] == "Bearer"
+    assert refused(guard, {"Authorization": "Digest abc"}).headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_a_bad_token_is_invalid(issuer, guard):

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from tokenbooth.protocol.access_token import AccessToken
+from tokenbooth.protocol.confirmation import Confirmation, read_confirmation
 from tokenbooth.protocol.scope import Scope
 
 
@@ -20,11 +21,12 @@ class Caller:
     audience: tuple[str, ...]
     expires_at: float | None  # seconds since 1970 UTC; None: the token service named no end
     token_id: str | None  # the "jti"
+    confirmation: Confirmation | None = None  # the key or certificate that it proved to hold
     claims: Mapping[str, Any] = field(repr=False, compare=False)  # all that the token says
 
     @classmethod
     def of(cls, token: AccessToken) -> Self:
-        """Build from a checked JWT access token."""
+        """Build from a checked JWT access token; raises TokenRefused when it is bound oddly."""
         return cls(
             client_id=token.client_id,
             subject=token.subject,
@@ -33,6 +35,7 @@ class Caller:
             audience=token.audience,
             expires_at=token.expires_at,
             token_id=token.jti,
+            confirmation=read_confirmation(token.claims),
             # One caller object serves many requests, so none may change it for the others.
             claims=MappingProxyType(token.claims),
         )

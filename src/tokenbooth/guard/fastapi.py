@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from tokenbooth.guard.asgi import authorization_headers, request_url
+from tokenbooth.guard.asgi import request_url, token_headers
 from tokenbooth.guard.caller import Caller
 from tokenbooth.guard.refusal import Refusal
 from tokenbooth.protocol.scope import Scope
@@ -75,7 +75,7 @@ class _Requirement(SecurityBase):
         asgi = connection.scope
         try:
             return await self._guard.verify(
-                authorization_headers(asgi),
+                token_headers(asgi),
                 asgi.get("method", "GET"),
                 request_url(asgi),
                 scopes=self._scope,

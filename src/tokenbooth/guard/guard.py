@@ -10,6 +10,13 @@ from tokenbooth.guard.introspection import Introspection
 from tokenbooth.guard.issuer import Issuer
 from tokenbooth.guard.legacy_basic import LegacyBasic
 from tokenbooth.guard.own_credentials import Authorization, own_authorization
+from tokenbooth.guard.possession import (
+    DpopMode,
+    Possession,
+    algorithms_text,
+    check_mode,
+    refuse_bound,
+)
 from tokenbooth.guard.refusal import Refusal, RefusalWords
 from tokenbooth.guard.revocations import FollowedRevocations
 from tokenbooth.guard.steps import Steps, run_async, run_blocking
@@ -17,9 +24,11 @@ from tokenbooth.guard.verifier import ASYMMETRIC, JwtVerifier
 from tokenbooth.protocol.bearer import (
     BASIC,
     BEARER,
+    DPOP,
     authorization_values,
     bearer_token,
     has_token_in_query,
+    header_values,
     read_authorization,
 )
 from tokenbooth.protocol.dialects import STANDARD, Dialect, dialect_named
@@ -61,6 +70,9 @@ class Guard:
     With `follow_revocations` JWTs die within seconds of their revocation at no request's cost; when
     the feed is away for longer than `revocation_max_lag` seconds, no JWT passes (503).
     With `accept_basic_credentials` callers may send client credentials by HTTP Basic instead.
+    DPoP-bound tokens pass with a proof; with `dpop="required"` no others do. Proofs name the URL
+    that was called: `public_url` is this API's, as callers write it, unless `audience` is. With
+    `dpop_nonce_key`, which all processes share, proofs must hold a fresh nonce.
     """
 
     def __init__(
@@ -79,6 +91,10 @@ class Guard:
         revocation_max_lag: float = 60.0,
         revocation_poll_seconds: float = 1.0,
         accept_basic_credentials: bool = False,
+        dpop: DpopMode = "optional",
+        dpop_nonce_key: SecretSource | None = None,
+        dpop_replay_size: int = 200_000,
+        public_url: str | None = None,
         cache_seconds: float = 30.0,
         cache_size: int = 10_000,
         allow_plain_http_for_development: bool = False,
@@ -100,11 +116,13 @@ class Guard:
         allowed = frozenset(algorithms)
         if not allowed or not allowed <= set(ASYMMETRIC):
             raise ValueError(f"algorithms must be some of {', '.join(ASYMMETRIC)}")
+        check_mode(dpop, takes_basic=accept_basic_credentials)
         self._authorization = own_authorization(client_id, secret)
         if introspect_jwts and self._authorization is None:
             raise ValueError("introspect_jwts needs client_id and secret")
         dialect = dialect if isinstance(dialect, Dialect) else dialect_named(dialect)
-        http = fetch or HttpFetch(allow_plain_http_for_development=allow_plain_http_for_development)
+        own = HttpFetch(allow_plain_http_for_development=allow_plain_http_for_development)
+        self._own_fetch, http = own, fetch or own
         line = Issuer(issuer, fetch=http, clock=clock)
         self.issuer, self.audience = issuer, audience
         self._introspect_jwts = introspect_jwts
@@ -112,7 +130,17 @@ class Guard:
             dialect=dialect,
             realm=realm,
             basic_realm=(realm or audience) if accept_basic_credentials else None,
+            dpop_algorithms=algorithms_text(),
+            is_dpop_required=dpop == "required",
         )
+        self._possession = Possession(
+            audience=audience,
+            public_url=public_url,
+            nonce_key=dpop_nonce_key,
+            replay_size=dpop_replay_size,
+            clock=clock,
+        )
+        self._is_dpop_required = dpop == "required"
         self._keys = RemoteKeySet(line.jwks_uri, http, clock)
         self._revocations: FollowedRevocations | None = None
         if follow_revocations:
@@ -148,7 +176,7 @@ class Guard:
                 issuer=line,
                 audience=audience,
                 dialect=dialect,
-                check=self._token_caller,
+                check=self._bearer_caller,
                 clock=clock,
                 cache_size=cache_size,
             )
@@ -157,9 +185,10 @@ class Guard:
         return f"Guard(issuer={self.issuer!r}, audience={self.audience!r})"
 
     def close(self) -> None:
-        """Stop what runs in the background; the guard can be used again, and then starts anew."""
+        """Stop what runs in the background, and close connections; a later use starts anew."""
         if self._revocations is not None:
             self._revocations.close()
+        self._own_fetch.close()
 
     async def verify(
         self,
@@ -174,7 +203,7 @@ class Guard:
         All of `scopes` are needed. Nothing here blocks the event loop.
         """
         try:
-            return await run_async(self._caller(headers, url, scopes))
+            return await run_async(self._caller(headers, method, url, scopes))
         except BearerError as error:
             raise self._refusal(error, method, url) from error
 
@@ -188,7 +217,7 @@ class Guard:
     ) -> Caller:
         """Return the caller behind a request, as `verify` does, for code without an event loop."""
         try:
-            return run_blocking(self._caller(headers, url, scopes))
+            return run_blocking(self._caller(headers, method, url, scopes))
         except BearerError as error:
             raise self._refusal(error, method, url) from error
 
@@ -202,15 +231,22 @@ class Guard:
         return requirement(self, Scope.of(scopes))
 
     def _caller(
-        self, headers: Headers, url: str, scopes: Scope | str | Iterable[str]
+        self, headers: Headers, method: str, url: str, scopes: Scope | str | Iterable[str]
     ) -> Steps[Caller]:
+        if not isinstance(headers, Mapping):
+            headers = tuple(headers)  # read twice where there is a proof
         values = authorization_values(headers)
         if url and has_token_in_query(url):
             raise _token_in_query(has_header=bool(values))
         scheme, credentials = read_authorization(values)
+        if scheme == DPOP:
+            proofs = header_values(headers, "dpop")
+            return (yield from self._proved_caller(credentials, proofs, method, url, scopes))
+        if self._is_dpop_required:
+            raise NoToken("Send a DPoP-bound token: Authorization: DPoP ...", reason="no_dpop")
         if scheme == BEARER:
             token = bearer_token(credentials)
-            caller = yield from self._token_caller(token, None)
+            caller = yield from self._bearer_caller(token, None)
         elif scheme == BASIC and self._basic is not None:
             caller = yield from self._basic.verify(credentials)
         else:
@@ -218,6 +254,30 @@ class Guard:
         if scopes:
             _check_scope(caller, scopes)
         return caller
+
+    def _proved_caller(
+        self,
+        credentials: str,
+        proofs: list[str],
+        method: str,
+        url: str,
+        scopes: Scope | str | Iterable[str],
+    ) -> Steps[Caller]:
+        """Check a token sent as DPoP, then its proof; all refusals are about DPoP."""
+        try:
+            token = bearer_token(credentials, "DPoP")
+            caller = yield from self._token_caller(token, None)
+            self._possession.check_proof(caller, token, proofs, method, url)
+            if scopes:
+                _check_scope(caller, scopes)
+        except BearerError as error:
+            error.is_about_dpop = True
+            raise
+        return caller
+
+    def _bearer_caller(self, token: str, others: Authorization | None) -> Steps[Caller]:
+        """Check a token sent as Bearer, which must be bound to nothing."""
+        return refuse_bound((yield from self._token_caller(token, others)))
 
     def _token_caller(self, token: str, others: Authorization | None) -> Steps[Caller]:
         """Check a token; `others` may introspect it where the guard has no credentials."""

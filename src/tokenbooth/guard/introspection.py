@@ -10,12 +10,14 @@ from tokenbooth.guard.issuer import Issuer
 from tokenbooth.guard.memory import Memory, fingerprint
 from tokenbooth.guard.own_credentials import Authorization
 from tokenbooth.guard.steps import Steps
-from tokenbooth.guard.wording import expired, wrong_audience
+from tokenbooth.guard.wording import expired, oddly_bound, wrong_audience
 from tokenbooth.protocol import strict_json
+from tokenbooth.protocol.confirmation import Confirmation, read_confirmation
 from tokenbooth.protocol.errors import (
     GuardUnavailable,
     InvalidScope,
     InvalidToken,
+    TokenRefused,
 )
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.remote.flight import SingleFlight
@@ -117,10 +119,7 @@ class Introspection:
         return caller
 
     def _caller(self, answer: dict[str, Any]) -> Caller:
-        if "cnf" in answer or str(answer.get("token_type", "Bearer")).lower() != "bearer":
-            raise InvalidToken(  # RFC 9449 §7.2: no downgrade to Bearer
-                "The token is bound to a key, so it is not a Bearer token.", reason="bound_token"
-            )
+        confirmation = _confirmation(answer)
         if answer.get("iss", self._issuer.url) != self._issuer.url:
             raise InvalidToken("The token is from another issuer.", reason="wrong_issuer")
         audience = answer.get("aud")
@@ -148,6 +147,7 @@ class Introspection:
             audience=tuple(audience),
             expires_at=None if expires_at is None else float(expires_at),
             token_id=token_id,
+            confirmation=confirmation,
             claims=MappingProxyType(answer),
         )
 
@@ -155,6 +155,18 @@ class Introspection:
         now = self._clock.now()  # RFC 7662 §4: an answer never outlives the token
         if caller.expires_at is not None and now >= caller.expires_at + self._leeway:
             raise expired(now - caller.expires_at)
+
+
+def _confirmation(answer: dict[str, Any]) -> Confirmation | None:
+    try:
+        confirmation = read_confirmation(answer)
+    except TokenRefused as error:
+        raise oddly_bound() from error
+    token_type = str(answer.get("token_type", "Bearer")).lower()
+    # RFC 9449 §7.2: what is bound in a way that is not told must not pass as Bearer.
+    if token_type != "bearer" and (confirmation is None or token_type != "dpop"):
+        raise oddly_bound()
+    return confirmation
 
 
 def _is_time(value: object) -> bool:

@@ -10,6 +10,7 @@ from tokenbooth.protocol.errors import (
     GuardUnavailable,
     InsufficientScope,
     InvalidToken,
+    NonceNeeded,
     NoToken,
     ProtocolError,
 )
@@ -51,6 +52,8 @@ class RefusalWords:
     dialect: Dialect
     realm: str | None
     basic_realm: str | None  # None: HTTP Basic is not taken
+    dpop_algorithms: str
+    is_dpop_required: bool = False
 
     def refusal(self, error: BearerError) -> Refusal:
         """Return the answer to send for `error`."""
@@ -62,6 +65,8 @@ class RefusalWords:
         if isinstance(error, GuardUnavailable):
             headers["Retry-After"] = str(error.retry_after)
         else:
+            if isinstance(error, NonceNeeded):
+                headers["DPoP-Nonce"] = error.nonce
             headers["WWW-Authenticate"] = ", ".join(self._challenges(error, description))
         return Refusal(status=error.status, headers=headers, body=body, reason=error.reason)
 
@@ -74,7 +79,11 @@ class RefusalWords:
         return error.description if fixed is None else fixed
 
     def _challenges(self, error: BearerError, description: str) -> Iterator[str]:
-        yield challenge("Bearer", self._bearer_parameters(error, description))
+        parameters = list(self._bearer_parameters(error, description))
+        if self.is_dpop_required or error.is_about_dpop:
+            yield challenge("DPoP", [*parameters, ("algs", self.dpop_algorithms)])
+        else:
+            yield challenge("Bearer", parameters)
         if self.basic_realm is not None and error.status == 401:
             yield challenge("Basic", [("realm", self.basic_realm), ("charset", "UTF-8")])
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from tokenbooth.guard.asgi import authorization_headers, request_url
+from tokenbooth.guard.asgi import request_url, token_headers
 from tokenbooth.guard.guard import Guard
 from tokenbooth.guard.refusal import Refusal
 from tokenbooth.protocol.scope import Scope
@@ -47,7 +47,7 @@ class GuardMiddleware:
             return
         try:
             caller = await self._guard.verify(
-                authorization_headers(scope),
+                token_headers(scope),
                 scope.get("method", "GET"),
                 request_url(scope),
                 scopes=self._scopes,

@@ -7,7 +7,7 @@ from tokenbooth.guard.caller import Caller
 from tokenbooth.guard.memory import Memory, fingerprint
 from tokenbooth.guard.revocations import FollowedRevocations
 from tokenbooth.guard.steps import Steps
-from tokenbooth.guard.wording import after_verification, before_verification
+from tokenbooth.guard.wording import after_verification, before_verification, oddly_bound
 from tokenbooth.protocol.access_token import check_access_token
 from tokenbooth.protocol.errors import GuardUnavailable, InvalidToken, TokenRefused
 from tokenbooth.protocol.jwt import UnverifiedJwt, read_jwt, unverified_claims, verify_jwt
@@ -125,11 +125,11 @@ class JwtVerifier:
             )
         except TokenRefused as refused:
             raise after_verification(refused, claims, audience=self._audience, now=now) from refused
-        if "cnf" in claims:  # RFC 9449 §7.2, RFC 8705 §3: no downgrade to Bearer
-            raise InvalidToken(
-                "The token is bound to a key, so it is not a Bearer token.", reason="bound_token"
-            )
+        try:
+            caller = Caller.of(token)
+        except TokenRefused as refused:
+            raise oddly_bound() from refused
         followed = self._revocations
         marks = () if followed is None else followed.marks(claims)
         ends = token.expires_at + self._leeway
-        return _Seen(Caller.of(token), key, jwt.kid, ends, marks, token.issued_at)
+        return _Seen(caller, key, jwt.kid, ends, marks, token.issued_at)

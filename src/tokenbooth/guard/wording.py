@@ -51,3 +51,10 @@ def wrong_audience(named: Sequence[str], audience: str) -> InvalidToken:
         f"The token is for aud={' '.join(named)}; this API is aud={audience}.",
         reason="wrong_audience",
     )
+
+
+def oddly_bound() -> InvalidToken:
+    """Word the refusal of a token whose binding cannot be checked (RFC 7800 §3.1)."""
+    return InvalidToken(
+        "The token is bound in a way that this API cannot check.", reason="bound_token"
+    )

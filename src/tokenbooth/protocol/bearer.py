@@ -8,6 +8,7 @@ from tokenbooth.protocol.errors import InvalidToken, MalformedRequest, NoToken, 
 
 BEARER = "bearer"
 BASIC = "basic"
+DPOP = "dpop"
 
 MAX_HEADER_LENGTH = 20_000  # a token of the greatest length, and room for the scheme
 
@@ -18,8 +19,13 @@ _ATTRIBUTE = re.compile(r"[a-z_]+")
 
 def authorization_values(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[str]:
     """Return every Authorization header among `headers`, whatever the case of its name."""
+    return header_values(headers, "authorization")
+
+
+def header_values(headers: Mapping[str, str] | Iterable[tuple[str, str]], wanted: str) -> list[str]:
+    """Return every header of that lower-case name."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return [value for name, value in pairs if name.lower() == "authorization"]
+    return [value for name, value in pairs if name.lower() == wanted]
 
 
 def read_authorization(values: Sequence[str]) -> tuple[str, str]:
@@ -41,8 +47,8 @@ def read_authorization(values: Sequence[str]) -> tuple[str, str]:
     return scheme.lower(), credentials.lstrip(" ")
 
 
-def bearer_token(unverified_credentials: str) -> str:
-    """Return what stands behind "Bearer" if it can be a token at all.
+def bearer_token(unverified_credentials: str, scheme: str = "Bearer") -> str:
+    """Return what stands behind the scheme if it can be a token at all.
 
     Raises MalformedRequest unless it is one word and InvalidToken unless it is a token68.
     """
@@ -50,12 +56,12 @@ def bearer_token(unverified_credentials: str) -> str:
         return unverified_credentials
     if not unverified_credentials:
         raise MalformedRequest(
-            "The Authorization header says Bearer, and then no token follows.",
+            f"The Authorization header says {scheme}, and then no token follows.",
             reason="empty_token",
         )
     if " " in unverified_credentials:
         raise MalformedRequest(
-            "Send exactly one token after Bearer, without spaces.", reason="several_words"
+            f"Send exactly one token after {scheme}, without spaces.", reason="several_words"
         )
     raise InvalidToken("The token has characters that no token has.", reason="no_token68")
 

@@ -164,6 +164,7 @@ class BearerError(ProtocolError):
 
     code: ClassVar[str | None] = None
     status: int = 401
+    is_about_dpop: bool = False  # then the challenge is one for DPoP (RFC 9449 §7.1)
 
     def __init__(self, description: str = "", *, reason: str | None = None) -> None:
         self.description = printable(description)
