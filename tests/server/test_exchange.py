@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.server.booths import FORM, http_scope, running
 from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge
+from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.exchange import ClientGone, Exchange
 from tokenbooth.server.settings import parse_networks
 
@@ -24,6 +25,10 @@ def pieces(*chunks):
     return iter([*messages, {"type": "http.disconnect"}])
 
 
+def exchange_on(receive):
+    return Exchange(http_scope(), receive, None, deadlines=Deadlines())
+
+
 async def read(messages, *, max_bytes=100, seconds=1.0):
     async def receive():
         message = next(messages)
@@ -31,7 +36,7 @@ async def read(messages, *, max_bytes=100, seconds=1.0):
             return await message()
         return message
 
-    return await Exchange(http_scope(), receive, None).body(max_bytes=max_bytes, seconds=seconds)
+    return await exchange_on(receive).body(max_bytes=max_bytes, seconds=seconds)
 
 
 async def never():
@@ -41,7 +46,7 @@ async def never():
 def source(peer, *forwarded, proxies=PROXIES):
     headers = [(b"x-forwarded-for", value.encode("latin-1")) for value in forwarded]
     scope = http_scope(headers=headers, client=peer and (peer, 5000))
-    return Exchange(scope, None, None).source(proxies)
+    return Exchange(scope, None, None, deadlines=Deadlines()).source(proxies)
 
 
 @pytest.mark.parametrize("chunks", [(b"",), (b"a=1",), (b"a", b"", b"=", b"1"), (b"x" * 100,)])
@@ -65,7 +70,7 @@ async def test_reads_an_endless_body_only_so_far():
         return chunk
 
     with pytest.raises(RequestTooLarge):
-        await Exchange(http_scope(), receive, None).body(max_bytes=100, seconds=5)
+        await exchange_on(receive).body(max_bytes=100, seconds=5)
     assert given_out < 12
 
 

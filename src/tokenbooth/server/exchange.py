@@ -98,12 +98,14 @@ class Exchange:
         return b"".join(chunks)
 
     async def _receive_within(self, seconds: float) -> Message:
+        if seconds <= 0:
+            raise _too_slow()
         waiting = self._deadlines.start(seconds)
         try:
             message = await self._receive()
         except asyncio.CancelledError as error:
             if self._deadlines.stop(waiting):
-                raise InvalidRequest("The body came too slowly.", reason="slow_body") from error
+                raise _too_slow() from error
             raise
         finally:
             self._deadlines.stop(waiting)
@@ -134,6 +136,10 @@ class Exchange:
         await self._send(
             {"type": "http.response.body", "body": b"" if self.method == "HEAD" else body}
         )
+
+
+def _too_slow() -> InvalidRequest:
+    return InvalidRequest("The body came too slowly.", reason="slow_body")
 
 
 def _is_within(address: str, networks: Networks) -> bool:
