@@ -43,7 +43,7 @@ async def test_the_current_key_is_the_one_that_signs(booth: Booth, clock: Travel
 
     assert keys.signing is not None
     assert keys.sealing is not None
-    assert current == {keys.signing.kid, keys.sealing.kid}
+    assert current == {keys.signing.public.kid, keys.sealing.kid}
 
 
 async def test_the_services_own_pepper_is_not_among_the_keys(booth: Booth) -> None:

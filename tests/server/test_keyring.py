@@ -28,7 +28,7 @@ def test_a_next_key_is_published_but_does_not_sign():
 
     keys = as_of(NOW, current, following)
 
-    assert keys.signing.kid == current.kid
+    assert keys.signing.public.kid == current.kid
     assert {key.kid for key in keys.published} == {current.kid, following.kid}
     assert keys.stale_at == NOW + DAY
 
@@ -36,8 +36,8 @@ def test_a_next_key_is_published_but_does_not_sign():
 def test_a_next_key_signs_from_its_time_on():
     current, following = signing(), signing(NOW + DAY)
 
-    assert as_of(NOW + DAY - 0.001, current, following).signing.kid == current.kid
-    assert as_of(NOW + DAY, current, following).signing.kid == following.kid
+    assert as_of(NOW + DAY - 0.001, current, following).signing.public.kid == current.kid
+    assert as_of(NOW + DAY, current, following).signing.public.kid == following.kid
 
 
 def test_a_retired_key_is_published_until_it_expires():
@@ -46,7 +46,7 @@ def test_a_retired_key_is_published_until_it_expires():
 
     keys = as_of(NOW, current, retired)
 
-    assert keys.signing.kid == current.kid
+    assert keys.signing.public.kid == current.kid
     assert keys.verification(retired.kid, "EdDSA") is not None
     assert keys.stale_at == NOW + DAY
     assert as_of(NOW + DAY, current, retired).verification(retired.kid, "EdDSA") is None

@@ -205,12 +205,12 @@ async def test_a_key_signs_when_its_time_has_come_without_any_change(town, regis
     )
     await town.store.add_key(following)
     await registry.refresh()
-    assert registry.issuers[DEFAULT_ISSUER].keys.signing.kid != following.kid
+    assert registry.issuers[DEFAULT_ISSUER].keys.signing.public.kid != following.kid
 
     clock.travel(60)
     await registry.refresh()
 
-    assert registry.issuers[DEFAULT_ISSUER].keys.signing.kid == following.kid
+    assert registry.issuers[DEFAULT_ISSUER].keys.signing.public.kid == following.kid
 
 
 async def test_a_clock_that_is_set_back_takes_no_key_away(town, registry, clock):

@@ -60,10 +60,19 @@ class UnverifiedJwt:
 
 def sign_jwt(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
     """Sign `claims` as a JWT of that kind."""
+    unsigned = unsigned_jwt(claims, key.public, typ=typ)
+    return signed_jwt(unsigned, key.sign(unsigned))
+
+
+def unsigned_jwt(claims: Mapping[str, Any], key: VerificationKey, *, typ: str) -> bytes:
+    """Return what has to be signed with the private half of `key` (RFC 7515 §5.1)."""
     header = msgspec.json.encode({"alg": key.alg, "typ": typ, "kid": key.kid})
-    payload = base64url.encode(msgspec.json.encode(claims))
-    signing_input = base64url.encode(header) + b"." + payload
-    return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
+    return base64url.encode(header) + b"." + base64url.encode(msgspec.json.encode(claims))
+
+
+def signed_jwt(unsigned: bytes, signature: bytes) -> str:
+    """Put a JWT in the compact form together."""
+    return (unsigned + b"." + base64url.encode(signature)).decode("ascii")
 
 
 def read_jwt(unverified_token: str, *, max_length: int = MAX_TOKEN_LENGTH) -> UnverifiedJwt:

@@ -10,12 +10,13 @@ from tokenbooth.protocol import base64url
 from tokenbooth.protocol.access_token import TYP
 from tokenbooth.protocol.dpop import TOKEN_TYPE
 from tokenbooth.protocol.errors import TemporarilyUnavailable
-from tokenbooth.protocol.keys import SigningKey
+from tokenbooth.protocol.keys import VerificationKey
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision, RefreshUse
 from tokenbooth.server.sealing import ACCESS_PREFIX, REFRESH_PREFIX, SealingKey
+from tokenbooth.server.signing import Signer
 
 BEARER = "Bearer"
 
@@ -38,8 +39,8 @@ class Issued:
     refresh_expires_in: int | None = None
 
 
-def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
-    """Make the tokens; raises TemporarilyUnavailable when the issuer has no key in use."""
+async def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
+    """Make the tokens; raises TemporarilyUnavailable when no key can be used now."""
     token_id = new_id()
     issued_at = int(now)
     claims: dict[str, Any] = {
@@ -62,7 +63,7 @@ def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         claims["sid"] = decision.spends.family if decision.spends else new_id()
         refresh_token = _refresh_token(decision, claims, issuer)
     if decision.token_format == "jwt":
-        access_token = _signed(claims, _signing_key(issuer))
+        access_token = await _signed(claims, _signer(issuer))
     else:
         access_token = _sealing_key(issuer).seal(ACCESS_PREFIX, claims)
     return Issued(
@@ -102,16 +103,21 @@ def _refresh_token(decision: Decision, claims: dict[str, Any], issuer: IssuerVie
     return Secret(_sealing_key(issuer).seal(REFRESH_PREFIX, sealed))
 
 
-def _signed(claims: dict[str, Any], key: SigningKey) -> str:
-    header = _headers.get(key.kid)
-    if header is None:
-        members = _encode_json({"alg": key.alg, "typ": TYP, "kid": key.kid})
-        header = _headers[key.kid] = base64url.encode(members) + b"."
-    signing_input = header + base64url.encode(_encode_json(claims))
-    return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
+async def _signed(claims: dict[str, Any], signer: Signer) -> str:
+    public = signer.public
+    header = _headers.get(public.kid) or _header(public)
+    unsigned = header + base64url.encode(_encode_json(claims))
+    signature = base64url.encode(await signer.sign(unsigned))
+    return (unsigned + b"." + signature).decode("ascii")
 
 
-def _signing_key(issuer: IssuerView) -> SigningKey:
+def _header(public: VerificationKey) -> bytes:
+    members = _encode_json({"alg": public.alg, "typ": TYP, "kid": public.kid})
+    header = _headers[public.kid] = base64url.encode(members) + b"."
+    return header
+
+
+def _signer(issuer: IssuerView) -> Signer:
     if issuer.keys.signing is None:
         raise _no_key()
     return issuer.keys.signing

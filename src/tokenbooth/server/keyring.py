@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from tokenbooth.protocol.keys import SigningKey, VerificationKey, generate_key, signing_key
+from tokenbooth.protocol.keys import VerificationKey, generate_key, signing_key
 from tokenbooth.server.records import Issuer, StoredKey
 from tokenbooth.server.sealing import SealingKey, new_sealing_secret
+from tokenbooth.server.signing import Signer, SoftwareSigner
 from tokenbooth.server.vault import Vault
 
 SEAL_ALG = "A256GCM"
@@ -58,7 +59,7 @@ def new_sealing_key(issuer: str, vault: Vault, *, now: float) -> StoredKey:
 class IssuerKeys:
     """One issuer's keys as of one moment; to be made anew at `stale_at`."""
 
-    signing: SigningKey | None  # None: no key is active, and nothing can be issued
+    signing: Signer | None  # None: no key is active, and nothing can be issued
     sealing: SealingKey | None
     published: tuple[VerificationKey, ...]
     opening: tuple[SealingKey, ...]
@@ -85,7 +86,7 @@ class Keyring:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._opened: dict[tuple[str, str], SigningKey | SealingKey] = {}
+        self._opened: dict[tuple[str, str], Signer | SealingKey] = {}
 
     def as_of(self, now: float, issuer: str, stored: Iterable[StoredKey]) -> IssuerKeys:
         """Return the issuer's keys at `now`; raises VaultError when one cannot be opened."""
@@ -99,10 +100,12 @@ class Keyring:
         signing = self._current(signers, now)
         sealing = self._current(sealers, now)
         published = tuple(
-            opened.public for key in signers if isinstance(opened := self._open(key), SigningKey)
+            opened.public
+            for key in signers
+            if not isinstance(opened := self._open(key), SealingKey)
         )
         return IssuerKeys(
-            signing=signing if isinstance(signing, SigningKey) else None,
+            signing=None if isinstance(signing, SealingKey) else signing,
             sealing=sealing if isinstance(sealing, SealingKey) else None,
             published=published,
             opening=tuple(
@@ -114,7 +117,7 @@ class Keyring:
             ),
         )
 
-    def _current(self, keys: list[StoredKey], now: float) -> SigningKey | SealingKey | None:
+    def _current(self, keys: list[StoredKey], now: float) -> Signer | SealingKey | None:
         active = [
             key
             for key in keys
@@ -124,13 +127,15 @@ class Keyring:
             return None
         return self._open(max(active, key=lambda key: (key.activates_at, key.created_at, key.kid)))
 
-    def _open(self, stored: StoredKey) -> SigningKey | SealingKey:
+    def _open(self, stored: StoredKey) -> Signer | SealingKey:
         name = (stored.issuer, stored.kid)
         opened = self._opened.get(name)
         if opened is None:
             secret = self._vault.unseal(_label(stored.issuer, stored.kid), stored.sealed)
             opened = (
-                signing_key(secret, stored.alg) if stored.purpose == "sign" else SealingKey(secret)
+                SoftwareSigner(signing_key(secret, stored.alg))
+                if stored.purpose == "sign"
+                else SealingKey(secret)
             )
             self._opened[name] = opened
         return opened

@@ -3,7 +3,6 @@
 from urllib.parse import parse_qsl
 
 from tokenbooth.protocol.errors import InvalidRequest, MethodNotAllowed, TemporarilyUnavailable
-from tokenbooth.protocol.jwt import sign_jwt
 from tokenbooth.protocol.revocation_feed import (
     CONTENT_TYPE,
     LINGER_SECONDS,
@@ -20,6 +19,7 @@ from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.records import Revocation
 from tokenbooth.server.service import Service
+from tokenbooth.server.signing import sign_jwt
 from tokenbooth.server.stores.contract import Store
 
 # Guards that ask at the same time may share an answer; it delays what they learn by a second.
@@ -33,14 +33,14 @@ async def revocation_feed(
     if exchange.method not in ("GET", "HEAD"):
         raise MethodNotAllowed("The feed is read with GET.", allow="GET, HEAD")
     after = _cursor(exchange)
-    key = issuer.keys.signing
-    if key is None:
+    signer = issuer.keys.signing
+    if signer is None:
         raise TemporarilyUnavailable(
             "The issuer has no signing key in use.", reason="no_signing_key"
         )
     page = await _page(issuer, service.store, after, service.clock.now())
     outcome.answered("feed", after=after, entries=len(page.entries))
-    body = sign_jwt(feed_claims(page), key, typ=TYP).encode("ascii")
+    body = (await sign_jwt(feed_claims(page), signer, typ=TYP)).encode("ascii")
     await exchange.answer(200, body, CONTENT_TYPE.encode(), (_CACHE,))
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from tokenbooth.protocol.errors import TemporarilyUnavailable
-from tokenbooth.protocol.jwt import sign_jwt
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.signing import sign_jwt
 from tokenbooth.server.wire import NO_STORE
 
 TYP = "token-introspection+jwt"  # RFC 9701 §5
@@ -33,12 +33,12 @@ async def send_signed(
     now: float,
 ) -> None:
     """Answer with a JWT for the caller alone; raises TemporarilyUnavailable without a key."""
-    key = issuer.keys.signing
-    if key is None:
+    signer = issuer.keys.signing
+    if signer is None:
         raise TemporarilyUnavailable(
             "The issuer has no signing key in use.", reason="no_signing_key"
         )
     # RFC 9701 §5: no `exp` and no `sub` beside the answer, or it could pass for an access token.
     claims = {"iss": issuer.url, "aud": audience, "iat": int(now), "token_introspection": answer}
-    token = sign_jwt(claims, key, typ=TYP)
+    token = await sign_jwt(claims, signer, typ=TYP)
     await exchange.answer(200, token.encode("ascii"), CONTENT_TYPE.encode(), (NO_STORE,))

@@ -99,4 +99,4 @@ async def _issue(
             now=now,
             grace=service.settings.refresh_grace_seconds,
         )
-    return issue(decision, issuer, now)
+    return await issue(decision, issuer, now)
