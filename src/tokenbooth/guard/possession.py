@@ -90,7 +90,7 @@ class Possession:
             )
 
     def _targets(self, url: str) -> tuple[str, ...]:
-        is_absolute = url.startswith(("https://", "http://"))
+        is_absolute = url[:8].lower().startswith(("https://", "http://"))
         path = _path_of(url) if is_absolute else without_query(url)
         targets = [place + path for place in self._places] if path.startswith("/") else []
         if is_absolute and not self._is_pinned:
