@@ -74,3 +74,14 @@ async def list_(booth: Booth, out: Output) -> None:
 async def show(booth: Booth, out: Output, *, name: str) -> None:
     """Show one issuer."""
     out.one(await management.show_issuer(booth, name))
+
+
+@issuers.command("revoke-tokens")
+@click.argument("name")
+@managing
+async def revoke_tokens(booth: Booth, out: Output, *, name: str) -> None:
+    """End every token that an issuer issued so far, to every client."""
+    issuer = await management.revoke_issuer_tokens(booth, name)
+    out.talk(f"The tokens that the issuer {issuer.name!r} issued until now are revoked.")
+    if out.as_json:
+        out.one(issuer)
