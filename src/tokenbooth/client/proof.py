@@ -40,13 +40,14 @@ def proof_of(
         raise ConfigurationRefused("Leave auth_method out: it is about secrets.")
     if assertion is not None:
         return Proving(method=ASSERTION, read=secret_reader(assertion, "assertion"))
-    if private_key is None or issuer is None:
+    read_key = key_reader(private_key) if private_key is not None else None
+    if read_key is None or issuer is None:
         # The URL would do for some servers, and then another one could pass our assertion on.
         raise ConfigurationRefused(
             "Give the issuer too: what the private key signs is addressed to it."
         )
     read = signing_reader(
-        key_reader(private_key), client_id=client_id, issuer=issuer, make_id=_new_id, clock=clock
+        read_key, client_id=client_id, issuer=issuer, make_id=_new_id, clock=clock
     )
     return Proving(method=ASSERTION, read=read)
 
