@@ -11,7 +11,7 @@ from tokenbooth.management import access
 from tokenbooth.management import clients as management
 from tokenbooth.management.proofs import AUTH_METHODS, NewProof
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.records import DEFAULT_ISSUER, TokenFormat
+from tokenbooth.server.records import DEFAULT_ISSUER, ClientPolicy, TokenFormat
 
 
 @click.group(cls=HelpfulGroup)
@@ -54,6 +54,12 @@ def clients() -> None:
 @click.option(
     "--refresh-tokens/--no-refresh-tokens", default=None, help="Unlike the issuer's habit."
 )
+@click.option(
+    "--certificate-bound/--no-certificate-bound",
+    default=None,
+    help="Whether its tokens work over connections with its TLS certificate alone.  "
+    "[default: if it authenticates by certificate]",
+)
 @click.option("--label", default="", help="For the first secret.")
 @managing
 async def create(
@@ -72,6 +78,7 @@ async def create(
     token_format: TokenFormat | None,
     token_lifetime: int | None,
     refresh_tokens: bool | None,
+    certificate_bound: bool | None,
     label: str,
 ) -> None:
     """Register a client; it gets a secret, shown this one time, unless it has a key."""
@@ -89,6 +96,7 @@ async def create(
         token_format=token_format,
         token_lifetime=token_lifetime,
         refresh_tokens=refresh_tokens,
+        policy=ClientPolicy(certificate_bound=certificate_bound),
         label=label,
     )
     client = as_mapping(created.client)

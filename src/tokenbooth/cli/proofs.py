@@ -8,10 +8,13 @@ import click
 
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.options import MAX_INPUT, read_stdin
+from tokenbooth.clock import SYSTEM_CLOCK
+from tokenbooth.management.certificates import certificate_proof, subject_proof
 from tokenbooth.management.errors import ManagementError
 from tokenbooth.management.proofs import NewProof
 from tokenbooth.management.public_keys import key_place, read_keys
 from tokenbooth.protocol.assertion import ASSERTION_ALGORITHMS
+from tokenbooth.protocol.certificate import SUBJECT_KINDS
 
 
 def proof_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -30,23 +33,78 @@ def proof_options(command: Callable[..., object]) -> Callable[..., object]:
         help="What that key signs with.  [default: as the JWK says; RS256 for RSA]",
     )
     @click.option("--jwks-uri", metavar="URL", help="Where it publishes its public keys.")
+    @click.option(
+        "--certificate",
+        metavar="FILE|-",
+        multiple=True,
+        help="Its TLS certificate, self-signed: a PEM file.",
+    )
+    @_subject_options
     @functools.wraps(command)
     def with_proofs(
         *args: object,
         jwk: tuple[str, ...],
         jwk_alg: str | None,
         jwks_uri: str | None,
+        certificate: tuple[str, ...],
+        subjects: tuple[tuple[str, str], ...],
         **given: object,
     ) -> object:
         try:
             proofs = [*_keys(jwk, jwk_alg)]
             if jwks_uri is not None:
                 proofs.append(key_place(jwks_uri))
+            proofs += [_certificate(place) for place in certificate]
+            proofs += [subject_proof(kind, text) for kind, text in subjects]
         except ManagementError as error:
             raise Failure(Outcome.USAGE, str(error)) from error
         return command(*args, proofs=tuple(proofs), **given)
 
     return with_proofs
+
+
+def _subject_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command the options for names in certificates, and as `subjects` what they say."""
+
+    @click.option(
+        "--subject-dn",
+        metavar="DN",
+        multiple=True,
+        help="The subject of its TLS certificates (RFC 4514), issued by an authority of "
+        "`serve --tls-client-ca`.",
+    )
+    @click.option("--san-dns", metavar="HOST", multiple=True, help="A DNS name in them instead.")
+    @click.option("--san-uri", metavar="URI", multiple=True, help="A URI in them instead.")
+    @click.option("--san-ip", metavar="IP", multiple=True, help="An IP address in them instead.")
+    @click.option("--san-email", metavar="MAIL", multiple=True, help="An e-mail address instead.")
+    @functools.wraps(command)
+    def with_subjects(
+        *args: object,
+        subject_dn: tuple[str, ...],
+        san_dns: tuple[str, ...],
+        san_uri: tuple[str, ...],
+        san_ip: tuple[str, ...],
+        san_email: tuple[str, ...],
+        **given: object,
+    ) -> object:
+        texts = (subject_dn, san_dns, san_uri, san_ip, san_email)
+        subjects = tuple(
+            (kind, text) for kind, each in zip(SUBJECT_KINDS, texts, strict=True) for text in each
+        )
+        return command(*args, subjects=subjects, **given)
+
+    return with_subjects
+
+
+def _certificate(place: str) -> NewProof:
+    text = _text(place)
+    if "PRIVATE KEY-----" in text:
+        click.echo(
+            f"tokenbooth: {place} holds a private key too, which is left out; "
+            "hand over certificates alone: who has the private key is the client.",
+            err=True,
+        )
+    return certificate_proof(text, now=SYSTEM_CLOCK.now())
 
 
 def _keys(places: tuple[str, ...], alg: str | None) -> list[NewProof]:
@@ -67,7 +125,7 @@ def _keys(places: tuple[str, ...], alg: str | None) -> list[NewProof]:
 
 def _text(place: str) -> str:
     if place == "-":
-        return read_stdin("public key")
+        return read_stdin("public key or certificate")
     try:
         with Path(place).open("rb") as file:
             data = file.read(MAX_INPUT + 1)

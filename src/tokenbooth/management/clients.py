@@ -31,6 +31,7 @@ from tokenbooth.server.records import (
     DEFAULT_ISSUER,
     ApiAccess,
     Client,
+    ClientPolicy,
     RegisteredClient,
     TokenFormat,
 )
@@ -38,6 +39,7 @@ from tokenbooth.server.records import (
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 16
 _PAGE = 500
+NO_POLICY = ClientPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ class ClientView:
     refresh_tokens: bool | None
     created_at: datetime
     updated_at: datetime
+    policy: ClientPolicy
     credentials: tuple[CredentialView, ...]
 
 
@@ -96,6 +99,7 @@ def view_client(booth: Booth, registered: RegisteredClient) -> ClientView:
         refresh_tokens=client.refresh_tokens,
         created_at=moment(client.created_at),
         updated_at=moment(client.updated_at),
+        policy=client.policy,
         credentials=tuple(view_credential(booth, each) for each in registered.credentials),
     )
 
@@ -115,6 +119,7 @@ async def create_client(
     token_format: TokenFormat | None = None,
     token_lifetime: int | None = None,
     refresh_tokens: bool | None = None,
+    policy: ClientPolicy = NO_POLICY,
     label: str = "",
 ) -> NewClient:
     """Register a client with its first secret, or with `proofs` instead.
@@ -155,6 +160,7 @@ async def create_client(
         refresh_tokens=refresh_tokens,
         created_at=now,
         updated_at=now,
+        policy=policy,
     )
     credentials, secret = [], None
     if needs_secret(methods):

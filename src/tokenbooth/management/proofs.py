@@ -12,13 +12,14 @@ from tokenbooth.management.errors import BadInput, Conflict
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.names import check_text
 from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
+from tokenbooth.protocol.certificate import TLS_METHODS
 from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import Credential, CredentialKind
 from tokenbooth.server.secrets import new_credential_id
 
 SECRET_METHODS = (BASIC, POST)
-AUTH_METHODS = (*SECRET_METHODS, PRIVATE_KEY_JWT)
+AUTH_METHODS = (*SECRET_METHODS, PRIVATE_KEY_JWT, *TLS_METHODS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
