@@ -9,7 +9,7 @@ from tokenbooth.client.credentials import secret_reader
 from tokenbooth.client.errors import ConfigurationRefused, SecretUnavailable
 from tokenbooth.client.exchange import lifetime
 from tokenbooth.client.pacing import retry_after_seconds, seconds_since_1970
-from tokenbooth.client.rejection import bearer_errors, names_a_bad_token
+from tokenbooth.client.rejection import challenge_errors, names_a_bad_token
 from tokenbooth.client.token import Token
 from tokenbooth.protocol.jwt import sign_jwt
 from tokenbooth.protocol.keys import generate_key
@@ -116,7 +116,7 @@ def test_tells_a_bad_token_from_other_refusals(status, challenges, is_bad) -> No
 
 @given(st.lists(st.text(max_size=80), max_size=3))
 def test_challenges_of_any_kind_are_read(challenges) -> None:
-    errors = bearer_errors(challenges)
+    errors = challenge_errors(challenges, "bearer")
     assert errors is None or all(isinstance(each, str) for each in errors)
 
 

@@ -12,7 +12,12 @@ from tokenbooth.protocol.form import CONTENT_TYPE, encode_form, form_encode
 from tokenbooth.protocol.jwt import read_jwt, unverified_claims
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
-from tokenbooth.protocol.token_answer import TokenAnswer, TokenRefusal, read_token_answer
+from tokenbooth.protocol.token_answer import (
+    BEARER,
+    TokenAnswer,
+    TokenRefusal,
+    read_token_answer,
+)
 from tokenbooth.remote.address import shown
 from tokenbooth.remote.fetch import Request, Response
 
@@ -25,6 +30,8 @@ _FIXES = {
     "invalid_target": "Ask for a resource that this client may call",
     "unauthorized_client": "Ask the operator to allow this client the client credentials grant",
     "unsupported_grant_type": "Check the token URL, its service knows no such grant",
+    "invalid_dpop_proof": "Check this machine's clock, and dpop",
+    "use_dpop_nonce": "Tell the vendor: the service asks for a DPoP nonce but takes none",
     "invalid_request": "Check the dialect, auth_method and parameters",
 }
 _TRANSIENT_STATUS = frozenset({408, 425, 429})
@@ -49,6 +56,7 @@ class Proof:
     method: str  # one of AUTH_METHODS, or ASSERTION
     secret: Secret  # or the assertion
     refresh_token: Secret | None = None
+    dpop: str | None = None  # the DPoP proof for this request
 
 
 def build_token_request(wish: Wish, proof: Proof, *, url: str, timeout: float) -> Request:
@@ -73,6 +81,8 @@ def build_token_request(wish: Wish, proof: Proof, *, url: str, timeout: float) -
         raw = proof.method == "basic-raw"
         authorization = basic_authorization(wish.client_id, proof.secret, raw=raw)
         headers["authorization"] = authorization.reveal()
+    if proof.dpop is not None:
+        headers["dpop"] = proof.dpop
     return Request(
         method="POST", url=url, headers=headers, body=encode_form(pairs), timeout=timeout
     )
@@ -88,9 +98,13 @@ def assertion_type_of(assertion: Secret) -> str:
     return SPIFFE_ASSERTION if is_spiffe else JWT_BEARER_ASSERTION
 
 
-def read_token_response(wish: Wish, response: Response) -> TokenAnswer | TokenRefusal:
+def read_token_response(
+    wish: Wish, response: Response, *, token_type: str = BEARER
+) -> TokenAnswer | TokenRefusal:
     """Read the endpoint's answer; raises AnswerUnreadable."""
-    return read_token_answer(status=response.status, body=response.body, dialect=wish.dialect)
+    return read_token_answer(
+        status=response.status, body=response.body, dialect=wish.dialect, token_type=token_type
+    )
 
 
 def lifetime(answer: TokenAnswer, response: Response, *, now: float) -> float:

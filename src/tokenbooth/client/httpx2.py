@@ -22,29 +22,44 @@ class SourceAuth(httpx2.Auth, RequestsAuth):
         self, request: httpx2.Request
     ) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Attach a token for a blocking client."""
-        self._source.check_target(str(request.url))
         token = self._source.token()
-        request.headers["Authorization"] = token.authorization
+        self._authorize(request, token)
         response = yield request
+        if self._may_retry_with_nonce(token, request, response):
+            self._authorize(request, token)
+            response = yield request
         if self._drops(token, request, response):
             newer = self._source.token()
             if newer.access_token != token.access_token:
-                request.headers["Authorization"] = newer.authorization
-                yield request
+                self._authorize(request, newer)
+                response = yield request
+        self._lacks_nonce(response, ())
 
     async def async_auth_flow(
         self, request: httpx2.Request
     ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Attach a token for an asynchronous client; the event loop goes on meanwhile."""
-        self._source.check_target(str(request.url))
         token = await self._source.atoken()
-        request.headers["Authorization"] = token.authorization
+        self._authorize(request, token)
         response = yield request
+        if self._may_retry_with_nonce(token, request, response):
+            self._authorize(request, token)
+            response = yield request
         if self._drops(token, request, response):
             newer = await self._source.atoken()
             if newer.access_token != token.access_token:
-                request.headers["Authorization"] = newer.authorization
-                yield request
+                self._authorize(request, newer)
+                response = yield request
+        self._lacks_nonce(response, ())
+
+    def _may_retry_with_nonce(
+        self, token: Token, request: httpx2.Request, response: httpx2.Response
+    ) -> bool:
+        """Tell whether the call failed for want of a nonce, and may be sent again with it."""
+        if response.request.headers.get("Authorization") != token.authorization:
+            return False
+        challenges = response.headers.get_list("WWW-Authenticate")
+        return self._lacks_nonce(response, challenges) and _can_be_repeated(request, response)
 
     def _drops(self, token: Token, request: httpx2.Request, response: httpx2.Response) -> bool:
         """Drop a token that is to blame; tell whether the call may be sent again."""
@@ -52,7 +67,7 @@ class SourceAuth(httpx2.Auth, RequestsAuth):
         if response.request.headers.get("Authorization") != token.authorization:
             return False
         challenges = response.headers.get_list("WWW-Authenticate")
-        if not names_a_bad_token(response.status_code, challenges):
+        if not names_a_bad_token(response.status_code, challenges, token.token_type):
             return False
         return self._source.drop(token) and _can_be_repeated(request, response)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tokenbooth.client.cache import HeldRefreshToken, HeldToken, hold
+from tokenbooth.client.dpop import Prover
 from tokenbooth.client.endpoint import TokenEndpoint
 from tokenbooth.client.errors import Failure, SecretUnavailable
 from tokenbooth.client.exchange import (
@@ -18,9 +19,10 @@ from tokenbooth.client.exchange import (
 from tokenbooth.client.pacing import Pacing
 from tokenbooth.client.token import Token
 from tokenbooth.clock import Clock
+from tokenbooth.protocol.dpop import TOKEN_TYPE as DPOP
 from tokenbooth.protocol.metadata import MetadataRefused
 from tokenbooth.protocol.secret import Secret
-from tokenbooth.protocol.token_answer import AnswerUnreadable, TokenAnswer, TokenRefusal
+from tokenbooth.protocol.token_answer import BEARER, AnswerUnreadable, TokenAnswer, TokenRefusal
 from tokenbooth.remote.fetch import Fetch, FetchFailed, Response
 
 
@@ -46,6 +48,7 @@ class Renewal:
     clock: Clock
     pacing: Pacing
     timeout: float
+    prover: Prover | None = None
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, refresh: HeldRefreshToken | None, *, is_urgent: bool) -> Outcome:
@@ -70,6 +73,14 @@ class Renewal:
             self.sleep(pause)
 
     def _ask(self, refresh: HeldRefreshToken | None, deadline: float) -> Outcome:
+        outcome, has_new_nonce = self._ask_once(refresh, deadline)
+        if has_new_nonce and isinstance(outcome, Failure) and outcome.code == "use_dpop_nonce":
+            # RFC 9449 §8: once, and with everything made anew.
+            outcome, _ = self._ask_once(refresh, deadline)
+        return outcome
+
+    def _ask_once(self, refresh: HeldRefreshToken | None, deadline: float) -> tuple[Outcome, bool]:
+        """Return what came of one request, and whether a nonce came that was not known."""
         timeout = max(min(self.timeout, deadline - self.clock.monotonic()), 0.1)
         try:
             located = self.endpoint.locate(timeout=timeout)
@@ -77,25 +88,33 @@ class Renewal:
                 method=located.auth_method,
                 secret=self.read_secret(),
                 refresh_token=refresh.refresh_token if refresh else None,
+                dpop=self.prover.for_token_request(located.url) if self.prover else None,
             )
             request = build_token_request(self.wish, proof, url=located.url, timeout=timeout)
             asked_at, now = self.clock.monotonic(), self.clock.now()
             response = self.fetch(request)
-            answer = read_token_response(self.wish, response)
+            has_new_nonce = self.prover is not None and self.prover.note_token_nonce(
+                located.url, response.headers.get("dpop-nonce")
+            )
+            answer = read_token_response(
+                self.wish, response, token_type=DPOP if self.prover else BEARER
+            )
         except SecretUnavailable as error:
-            return Failure(text=str(error), reason="secret")
+            return Failure(text=str(error), reason="secret"), False
         except FetchFailed as error:
             fix = "Try again later" if error.is_transient else "Check the token URL"
             return Failure(
                 text=f"{fix}: {error}", reason=error.reason, is_transient=error.is_transient
-            )
+            ), False
         except MetadataRefused as error:
-            return Failure(text=str(error), reason="metadata")
+            return Failure(text=str(error), reason="metadata"), False
         except AnswerUnreadable as error:
-            return Failure(text=str(error), reason="unreadable", status=200)
+            return Failure(text=str(error), reason="unreadable", status=200), False
         if isinstance(answer, TokenRefusal):
-            return failure_of(answer, response, proof, url=located.url, now=now)
-        return self._granted(answer, response, refresh, asked_at=asked_at, now=now)
+            failure = failure_of(answer, response, proof, url=located.url, now=now)
+            return failure, has_new_nonce
+        granted = self._granted(answer, response, refresh, asked_at=asked_at, now=now)
+        return granted, has_new_nonce
 
     def _granted(
         self,

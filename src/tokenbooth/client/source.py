@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from tokenbooth.client.cache import HeldRefreshToken, HeldToken
 from tokenbooth.client.configuration import check_auth_method, check_place, wish_for
 from tokenbooth.client.credentials import SecretSource
+from tokenbooth.client.dpop import prover_of
 from tokenbooth.client.endpoint import TokenEndpoint
 from tokenbooth.client.errors import ConfigurationRefused, Failure
 from tokenbooth.client.pacing import Pacing
@@ -54,6 +55,9 @@ class TokenSource:
     who is calling: a `secret`, a `private_key`, or an `assertion`, the token that the platform
     gives this workload. One source serves any number of threads and event loops; together they
     have one token request in flight.
+
+    With `dpop=True`, or a key, its tokens are bound to that key: whoever steals one cannot use it
+    (RFC 9449). A key that is not given is made, and never leaves this process.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class TokenSource:
         dialect: str | Dialect = STANDARD,
         auth_method: str | None = None,
         allow_plain_http_for_development: bool = False,
+        dpop: bool | KeySource = False,
         timeout: float = 10.0,
         pacing: Pacing | None = None,
         tls: ssl.SSLContext | None = None,
@@ -100,6 +105,7 @@ class TokenSource:
         self._monotonic = clock.monotonic
         self._pacing = pacing or Pacing()
         fetch = fetch or self._own_fetch
+        self._prover = prover_of(dpop=dpop, clock=clock)
         self._renewal = Renewal(
             wish=wish,
             endpoint=TokenEndpoint(
@@ -115,6 +121,7 @@ class TokenSource:
             clock=clock,
             pacing=self._pacing,
             timeout=timeout,
+            prover=self._prover,
         )
         self._held: HeldToken | None = None
         self._state = PerProcess(_State)
@@ -178,6 +185,21 @@ class TokenSource:
         from tokenbooth.client.httpx2 import auth_for
 
         return auth_for(self)
+
+    def headers(self, token: Token, method: str, url: str) -> dict[str, str]:
+        """Return the headers that carry `token` in one call: with DPoP, each call has its own.
+
+        Raises ConfigurationRefused where the token would go out in the clear.
+        """
+        self.check_target(url)
+        carrying = {"Authorization": token.authorization}
+        if self._prover is not None:
+            carrying["DPoP"] = self._prover.for_call(method, url, token.access_token)
+        return carrying
+
+    def note_nonce(self, url: str, unverified_nonce: str | None) -> bool:
+        """Use an API's DPoP-Nonce in the proofs for it; tell whether it is a new one."""
+        return self._prover is not None and self._prover.note_nonce(url, unverified_nonce)
 
     def check_target(self, url: str) -> None:
         """Refuse to send the token to this URL in the clear; raises ConfigurationRefused."""

@@ -12,6 +12,7 @@ from tokenbooth.protocol.errors import InvalidScope, ProtocolError, printable
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
 
+BEARER = "Bearer"
 LONGEST_LIFETIME = 10 * 365 * 86400.0  # seconds; more is taken for this
 
 # What goes into a header must not end it: no spaces, control or non-ASCII characters.
@@ -47,10 +48,13 @@ class TokenRefusal:
     description: str = ""
 
 
-def read_token_answer(*, status: int, body: bytes, dialect: Dialect) -> TokenAnswer | TokenRefusal:
+def read_token_answer(
+    *, status: int, body: bytes, dialect: Dialect, token_type: str = BEARER
+) -> TokenAnswer | TokenRefusal:
     """Read an answer by the dialect's member names or the standard ones.
 
-    Raises AnswerUnreadable for a success without a token that can be used.
+    Raises AnswerUnreadable for a success without a token that can be used, and for one of another
+    type than `token_type`.
     """
     members = _members(body)
     code = members.get("error") if members is not None else None
@@ -60,7 +64,7 @@ def read_token_answer(*, status: int, body: bytes, dialect: Dialect) -> TokenAns
         raise AnswerUnreadable(
             f"Check the token URL: it answered {status} with something that is no JSON object."
         )
-    return _token(members, dialect)
+    return _token(members, dialect, token_type)
 
 
 def _members(body: bytes) -> Members | None:
@@ -80,7 +84,7 @@ def _refusal(status: int, members: Members) -> TokenRefusal:
     )
 
 
-def _token(members: Members, dialect: Dialect) -> TokenAnswer:
+def _token(members: Members, dialect: Dialect, wanted: str) -> TokenAnswer:
     shapes = (dialect.answer, _STANDARD)
     text = _first(members, *(shape.access_token for shape in shapes))
     if text is None:
@@ -89,13 +93,18 @@ def _token(members: Members, dialect: Dialect) -> TokenAnswer:
         raise AnswerUnreadable("Tell the vendor: the token is no text that fits into a header.")
     token_type = _first(members, *(shape.token_type for shape in shapes))
     if token_type is None:
-        token_type = "Bearer"
-    # RFC 6749 §7.1: a token of an unknown type must not be used.
-    if not isinstance(token_type, str) or token_type.strip().lower() != "bearer":
-        raise AnswerUnreadable("Ask for a bearer token: the answer holds one of another type.")
+        token_type = BEARER
+    # RFC 6749 §7.1: a token of an unknown type must not be used. RFC 9449 §5: nor must one that
+    # anybody can use take the place of a bound one.
+    if not isinstance(token_type, str) or token_type.strip().lower() != wanted.lower():
+        raise AnswerUnreadable(
+            "Ask for a bearer token: the answer holds one of another type."
+            if wanted == BEARER
+            else f"Ask a service that knows {wanted}: the answer holds a token of another type."
+        )
     return TokenAnswer(
         access_token=Secret(text),
-        token_type="Bearer",
+        token_type=wanted,
         expires_in=_seconds(_first(members, *(shape.expires_in for shape in shapes))),
         scope=_scope(_first(members, *(shape.scope for shape in shapes))),
         refresh_token=_refresh(_first(members, *(shape.refresh_token for shape in shapes))),
