@@ -62,6 +62,7 @@ class Service:
     url: str
     http: httpx2.Client
     workers: int = 1
+    variables: Mapping[str, str] = field(default_factory=dict)
     confidential: set[str] = field(default_factory=set)
 
     @property
@@ -128,7 +129,7 @@ class Service:
 
     def manage(self, work: Callable[[Booth], Awaitable[T]]) -> T:
         """Do what the command line does, in this process."""
-        return manage(self.database, work)
+        return manage(self.database, work, self.variables)
 
     def register(self, *apis: str, issuer: str = "default", **wishes: Any) -> Registered:
         """Register a client for these APIs."""
@@ -207,11 +208,13 @@ def database_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'booth.db'}"
 
 
-def manage(database: str, work: Callable[[Booth], Awaitable[T]]) -> T:
+def manage(
+    database: str, work: Callable[[Booth], Awaitable[T]], variables: Mapping[str, str] | None = None
+) -> T:
     """Open the booth of that database, do the work, close it."""
 
     async def in_booth() -> T:
-        booth = await open_booth(Settings.load({}, database=database))
+        booth = await open_booth(Settings.load(variables or {}, database=database))
         try:
             return await work(booth)
         finally:
@@ -270,7 +273,14 @@ def start_service(
         trust = ssl.create_default_context(cafile=authority) if authority else True
         http = httpx2.Client(base_url=url, timeout=40, trust_env=False, limits=limits, verify=trust)
         workers = int(dict(pairwise(arguments)).get("--workers", 1))
-        service = Service(process=process, folder=folder, url=url, http=http, workers=workers)
+        service = Service(
+            process=process,
+            folder=folder,
+            url=url,
+            http=http,
+            workers=workers,
+            variables=variables or {},
+        )
         eventually(lambda: http.get("/readyz").status_code == 200, within=START_SECONDS)
     except BaseException as error:
         with contextlib.suppress(ProcessLookupError):

@@ -192,8 +192,8 @@ def test_a_resource_server_alone_gets_no_token(demo, apis):
 def test_several_secrets_of_one_client_all_work(demo, client):
     more = demo.manage(lambda booth: add_secret(booth, client.client_id, issuer="default"))
     second = Registered(client_id=client.client_id, secret=more.client_secret.reveal())
-    for each in (client, second):
-        assert demo.token(each).status_code == 200
+    eventually(lambda: demo.token(second).status_code == 200)
+    assert demo.token(client).status_code == 200
 
 
 def test_an_operator_adds_a_dialect_by_a_file(fresh, tmp_path):
@@ -208,20 +208,12 @@ def test_an_operator_adds_a_dialect_by_a_file(fresh, tmp_path):
     variables = {"TOKENBOOTH_DIALECTS": str(folder)}
     service = fresh("acme", variables=variables)
 
-    def told(*arguments):
-        done = run_program(*arguments, "--database", service.database, "--json", **variables)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    told("issuers", "create", "acme", "--dialect", "acme")
-    told(
-        *("apis", "create", "things", "--issuer", "acme"),
-        *("--audience", "urn:things", "--scopes", "things"),
-    )
-    made = told("clients", "create", "--issuer", "acme", "--api", "things")
-    eventually(lambda: service.http.get("/acme/.well-known/jwks.json").status_code == 200)
+    create = ("issuers", "create", "acme", "--dialect", "acme", "--database", service.database)
+    done = run_program(*create, **variables)
+    assert done.returncode == 0, done.stderr
+    service.add_api("things", "things:read", issuer="acme")
+    client = service.register("things", issuer="acme")
     form = {"grant_type": "client_credentials"}
-    client = Registered(client_id=made["client_id"], secret=made["client_secret"])
     members = service.post("/acme/v7/login", form, client).json()
     assert members["ttl"] == 77
     assert members["jwt"].count(".") == 2
