@@ -33,8 +33,9 @@ def configure_logs(log_format: str, level: str) -> None:
         else structlog.BytesLoggerFactory(file=sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=_LEVELS[level], format="%(message)s", stream=sys.stderr)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Libraries tell of each migration and each fetch at level info; only their warnings matter.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("tokenbooth").setLevel(_LEVELS[level])
 
 
 def get_logger() -> Logger:
