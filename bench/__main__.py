@@ -58,9 +58,9 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("parts", nargs="*", help="what to measure; everything if left out")
-    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds [%(default)s]")
+    parser.add_argument("--rounds", type=int, default=12, help="interleaved rounds [%(default)s]")
     parser.add_argument(
-        "--seconds", type=float, default=1.5, help="per case and round [%(default)s]"
+        "--seconds", type=float, default=0.5, help="per case and round [%(default)s]"
     )
     parser.add_argument("--connections", type=int, default=16, help="[%(default)s]")
     parser.add_argument(

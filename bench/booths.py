@@ -68,6 +68,7 @@ async def _register(booth: Booth, kind: str) -> str:
         )
     await create_api(booth, name="persons", audience=AUDIENCE, scopes=SCOPES, issuer=issuer)
     new = await create_client(booth, apis=["persons"], client_id=CLIENT_ID, issuer=issuer)
+    assert new.secret is not None  # a client that proves itself with a key has none
     return new.secret.client_secret.reveal()
 
 

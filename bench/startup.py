@@ -37,4 +37,6 @@ def measure(folder: Path) -> Table:
 def megabytes(pid: int) -> float:
     """Return the memory that the process holds."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:")) / 1024
+    return (
+        next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:")) / 1024
+    )
