@@ -60,6 +60,14 @@ def clients() -> None:
     help="Whether its tokens work over connections with its TLS certificate alone.  "
     "[default: if it authenticates by certificate]",
 )
+@click.option(
+    "--dpop-bound",
+    is_flag=True,
+    help="Give it tokens bound to a key of its own alone, and so only with a DPoP proof.",
+)
+@click.option(
+    "--dpop-nonce", is_flag=True, help="Have its DPoP proofs hold a nonce of the service's."
+)
 @click.option("--label", default="", help="For the first secret.")
 @managing
 async def create(
@@ -79,6 +87,8 @@ async def create(
     token_lifetime: int | None,
     refresh_tokens: bool | None,
     certificate_bound: bool | None,
+    dpop_bound: bool,
+    dpop_nonce: bool,
     label: str,
 ) -> None:
     """Register a client; it gets a secret, shown this one time, unless it has a key."""
@@ -96,7 +106,9 @@ async def create(
         token_format=token_format,
         token_lifetime=token_lifetime,
         refresh_tokens=refresh_tokens,
-        policy=ClientPolicy(certificate_bound=certificate_bound),
+        policy=ClientPolicy(
+            certificate_bound=certificate_bound, dpop_bound=dpop_bound, dpop_nonce=dpop_nonce
+        ),
         label=label,
     )
     client = as_mapping(created.client)

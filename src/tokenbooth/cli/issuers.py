@@ -9,7 +9,7 @@ from tokenbooth.cli.output import Output
 from tokenbooth.management import issuers as management
 from tokenbooth.protocol.keys import ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.records import TokenFormat
+from tokenbooth.server.records import IssuerPolicy, TokenFormat
 
 
 @click.group(cls=HelpfulGroup)
@@ -28,6 +28,9 @@ def issuers() -> None:
 @click.option(
     "--alg", type=click.Choice(ALGORITHMS), default="ES256", show_default=True, help="To sign with."
 )
+@click.option(
+    "--dpop-nonce", is_flag=True, help="Have all DPoP proofs hold a nonce of the service's."
+)
 @managing
 async def create(
     booth: Booth,
@@ -41,6 +44,7 @@ async def create(
     refresh_tokens: bool | None,
     refresh_lifetime: int | None,
     alg: str,
+    dpop_nonce: bool,
 ) -> None:
     """Create an issuer with its keys; what is not given comes from the dialect."""
     created = await management.create_issuer(
@@ -53,6 +57,7 @@ async def create(
         refresh_tokens=refresh_tokens,
         refresh_lifetime=refresh_lifetime,
         alg=alg,
+        policy=IssuerPolicy(dpop_nonce=dpop_nonce),
     )
     out.one(created)
 

@@ -12,10 +12,11 @@ from tokenbooth.protocol.keys import ALGORITHMS
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.keyring import new_issuer_keys
-from tokenbooth.server.records import Issuer, TokenFormat
+from tokenbooth.server.records import Issuer, IssuerPolicy, TokenFormat
 from tokenbooth.server.secrets import new_issuer_tag
 from tokenbooth.server.settings import issuer_url_mistakes
 
+NO_POLICY = IssuerPolicy()
 LONGEST_TOKEN = 31 * 86_400
 LONGEST_REFRESH = 400 * 86_400
 
@@ -34,6 +35,7 @@ class IssuerView:
     refresh_lifetime: int
     alg: str
     created_at: datetime
+    policy: IssuerPolicy
 
 
 def view_issuer(booth: Booth, issuer: Issuer) -> IssuerView:
@@ -49,6 +51,7 @@ def view_issuer(booth: Booth, issuer: Issuer) -> IssuerView:
         refresh_lifetime=issuer.refresh_lifetime,
         alg=issuer.alg,
         created_at=moment(issuer.created_at),
+        policy=issuer.policy,
     )
 
 
@@ -72,6 +75,7 @@ async def create_issuer(
     refresh_tokens: bool | None = None,
     refresh_lifetime: int | None = None,
     alg: str = "ES256",
+    policy: IssuerPolicy = NO_POLICY,
 ) -> IssuerView:
     """Make an issuer with its keys; what is None comes from the dialect."""
     check_issuer_name(
@@ -98,6 +102,7 @@ async def create_issuer(
         ),
         alg=alg,
         created_at=now,
+        policy=policy,
     )
     _check_lifetime("token", issuer.token_lifetime, LONGEST_TOKEN)
     _check_lifetime("refresh token", issuer.refresh_lifetime, LONGEST_REFRESH)
