@@ -144,7 +144,7 @@ def _refresh(issuer: DemoIssuer) -> str:
     again = _token_request(issuer, "grant_type=refresh_token&refresh_token=$REFRESH")
     return (
         f"REFRESH=$({first} | {_pick(fields.refresh_token)})\n"
-        f"TOKEN=$({again} | {_pick(fields.access_token)})  # a new token by refresh token"
+        f"TOKEN=$({again} | {_pick(fields.access_token)})"
     )
 
 
