@@ -18,7 +18,11 @@ from typing import Any, Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tokenbooth.protocol.certificate import ClientCertificate
+from tokenbooth.protocol.certificate import (
+    CertificateRefused,
+    ClientCertificate,
+    read_certificate,
+)
 from tokenbooth.server.logs import Logger
 from tokenbooth.server.settings import Settings, SettingsRefused
 
@@ -33,9 +37,12 @@ class TlsListener:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._authorities: frozenset[bytes] = frozenset()
+        self._authority_names: frozenset[str] = frozenset()
         self._let_in: set[str] = set()
         if asks:
             self.context.verify_mode = ssl.CERT_OPTIONAL
+            # A registered certificate is found as it is, also when others have the same subject.
+            self.context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             # A resumed connection no longer knows the chain on which its certificate rested.
             self.context.options |= ssl.OP_NO_TICKET
             self.context.num_tickets = 0
@@ -66,12 +73,15 @@ class TlsListener:
                 f"cannot be used: {why}"
             ) from error
         for authority in authorities:
-            self.context.load_verify_locations(cadata=authority)
-        self._authorities = frozenset(map(_digest, authorities))
+            self.context.load_verify_locations(cadata=authority.der)
+        self._authorities = frozenset(_digest(authority.der) for authority in authorities)
+        self._authority_names = frozenset(map(_name_of, authorities))
 
     def let_in(self, certificates: Iterable[ClientCertificate]) -> None:
         """Let these registered certificates pass TLS from now on, to be compared afterwards."""
         for certificate in certificates:
+            if _name_of(certificate) in self._authority_names:
+                continue  # TLS could take it for the authority, and refuse all of its clients
             if certificate.thumbprint not in self._let_in:
                 self._let_in.add(certificate.thumbprint)
                 # What OpenSSL cannot read could not connect either.
@@ -102,15 +112,15 @@ class TlsListener:
         finally:
             loop.remove_signal_handler(signal.SIGHUP)
 
-    def _read_authorities(self) -> list[bytes]:
+    def _read_authorities(self) -> list[ClientCertificate]:
         if self._client_ca is None:
             return []
         try:
             found = x509.load_pem_x509_certificates(Path(self._client_ca).read_bytes())
-        except (OSError, ValueError) as error:
+            return [read_certificate(each.public_bytes(Encoding.DER)) for each in found]
+        except (OSError, ValueError, CertificateRefused) as error:
             why = error.strerror if isinstance(error, OSError) else "it holds no PEM certificates"
             raise SettingsRefused(f"TOKENBOOTH_TLS_CLIENT_CA ({self._client_ca}): {why}") from error
-        return [authority.public_bytes(Encoding.DER) for authority in found]
 
 
 def _root_of(ssl_object: Any) -> bytes | None:  # noqa: ANN401 - its public face depends on Python
@@ -119,6 +129,11 @@ def _root_of(ssl_object: Any) -> bytes | None:  # noqa: ANN401 - its public face
         return chain[-1] if chain else None
     chain = ssl_object._sslobj.get_verified_chain()  # noqa: SLF001 - not public before 3.13
     return chain[-1].public_bytes(_DER) if chain else None
+
+
+def _name_of(certificate: ClientCertificate) -> str:
+    # As loosely as OpenSSL compares names: without regard to case and repeated spaces.
+    return " ".join(certificate.subject_dn.casefold().split())
 
 
 def _digest(der: bytes) -> bytes:
