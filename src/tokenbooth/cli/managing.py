@@ -10,7 +10,7 @@ import click
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.options import json_option
 from tokenbooth.cli.output import Output
-from tokenbooth.management.errors import Ambiguous, Conflict, ManagementError, Missing
+from tokenbooth.management.errors import Ambiguous, Conflict, Failed, ManagementError, Missing
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import DEFAULT_DATABASE, Settings, SettingsRefused
 from tokenbooth.server.stores.contract import AlreadyExists, NotFound, StillInUse, StoreError
@@ -57,6 +57,8 @@ def _failure(error: Exception) -> Failure:
             return Failure(Outcome.CONFLICT, str(error))
         case Ambiguous():
             return Failure(Outcome.USAGE, f"{error} Add --issuer {error.issuers[0]}.")
+        case Failed():
+            return Failure(Outcome.FAILED, str(error))
         case ManagementError() | SettingsRefused():
             return Failure(Outcome.USAGE, str(error))
         case _:

@@ -4,7 +4,8 @@ ManagementError
 ├── BadInput    a value that cannot be used
 │   └── Ambiguous   the client id exists at several issuers
 ├── Missing     there is nothing of that name
-└── Conflict    the name is taken, or something else refers to it
+├── Conflict    the name is taken, or something else refers to it
+└── Failed      something that the work needs does not do its part
 """
 
 from collections.abc import Iterable
@@ -48,6 +49,12 @@ class Conflict(ManagementError):
     """The name is taken, or something else refers to it."""
 
     code = "conflict"
+
+
+class Failed(ManagementError):
+    """Something that the work needs, like a device, does not do its part."""
+
+    code = "failed"
 
 
 def no_such(kind: str, name: str, existing: Iterable[str], *, where: str = "") -> str:

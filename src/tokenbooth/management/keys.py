@@ -1,16 +1,30 @@
-"""Show the keys with which issuers sign and seal their tokens."""
+"""Show, rotate and remove the keys with which issuers sign and seal their tokens."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from tokenbooth.management.errors import BadInput, Conflict, Failed, Missing, no_such
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.moments import moment
-from tokenbooth.server.bootstrap import SERVICE, Booth
+from tokenbooth.protocol.errors import KeyRefused
+from tokenbooth.protocol.keys import ALGORITHMS
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.key_keeping import DATABASE, KeyKeeper, KeysAreBusy, Place
+from tokenbooth.server.keyring import SERVICE, open_key
+from tokenbooth.server.pkcs11 import DeviceRefused, Pkcs11Signer
+from tokenbooth.server.pkcs11_uri import Pkcs11Uri, UriRefused
 from tokenbooth.server.records import KeyPurpose, StoredKey
+from tokenbooth.server.rotation import DAY, current_key, is_needed
+from tokenbooth.server.vault import VaultError
 
 KeyStatus = Literal["next", "current", "retired", "expired"]
+
+IN_DATABASE = "database"
+LONGEST_LEAD = 30 * DAY
+# A key set is cached for minutes by most verifiers, and for 12 hours by .NET's.
+LEAST_PUBLISH_AHEAD = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +36,21 @@ class KeyView:
     purpose: KeyPurpose
     alg: str
     status: KeyStatus
+    age: int  # seconds since it was made
+    signer: str  # where it lies: "database", or a device
     created_at: datetime
     activates_at: datetime
     retires_at: datetime | None
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleView:
+    """What the keys of an issuer go by."""
+
+    issuer: str
+    lifetime_days: int
+    publish_ahead: int  # seconds
 
 
 async def list_keys(booth: Booth, *, issuer: str | None = None) -> tuple[KeyView, ...]:
@@ -37,39 +62,142 @@ async def list_keys(booth: Booth, *, issuer: str | None = None) -> tuple[KeyView
         for key in await booth.store.list_keys()
         if key.issuer != SERVICE and issuer in (None, key.issuer)
     ]
-    now = booth.clock.now()
     stored.sort(key=lambda key: (key.issuer, key.purpose, key.created_at))
-    return tuple(_view(key, _status(key, stored, now)) for key in stored)
+    return tuple(_view(booth, key, stored) for key in stored)
 
 
-def _status(key: StoredKey, keys: Iterable[StoredKey], now: float) -> KeyStatus:
-    if key.expires_at is not None and now >= key.expires_at:
-        return "expired"
-    if now < key.activates_at:
-        return "next"
-    active = [
-        each
-        for each in keys
-        if (each.issuer, each.purpose) == (key.issuer, key.purpose)
-        and each.activates_at <= now
-        and (each.retires_at is None or now < each.retires_at)
-        and (each.expires_at is None or now < each.expires_at)
-    ]
-    newest = max(
-        active, key=lambda each: (each.activates_at, each.created_at, each.kid), default=None
+async def rotate_key(
+    booth: Booth,
+    *,
+    issuer: str,
+    sealing: bool = False,
+    alg: str | None = None,
+    lead: int | None = None,
+    signer: str | None = None,
+) -> KeyView:
+    """Have another key in use in `lead` seconds; None: as far ahead as the schedule publishes.
+
+    `alg` is the issuer's from then on. `signer` is "database" or a PKCS#11 URI; None: where the
+    key in use is.
+    """
+    found = await find_issuer(booth, issuer)
+    if sealing and (alg is not None or signer is not None):
+        raise BadInput("A sealing key has no algorithm to choose, and lies in the database.")
+    if alg is not None and alg not in ALGORITHMS:
+        raise BadInput(f"The algorithm is one of {', '.join(ALGORITHMS)}.")
+    lead = found.policy.key_publish_ahead if lead is None else lead
+    if not 0 <= lead <= LONGEST_LEAD:
+        raise BadInput("A key is published at most 30 days ahead.")
+    wished = found if alg is None else replace(found, alg=alg)
+    purpose: KeyPurpose = "seal" if sealing else "sign"
+    place = _place(signer)
+    if wished != found:  # first, or the service would bring the old algorithm back
+        await booth.store.replace_issuer(wished)
+    try:
+        made = await _keeper(booth).rotate(wished, purpose, lead=lead, place=place)
+    except (DeviceRefused, KeyRefused, KeysAreBusy) as error:
+        if wished != found:
+            await booth.store.replace_issuer(found)
+        raise Failed(str(error)) from error
+    return _view(booth, made, [made])
+
+
+async def remove_key(
+    booth: Booth, kid: str, *, issuer: str | None = None, force: bool = False
+) -> KeyView:
+    """Delete a key; with `force`, even one whose tokens are about: they are worth nothing then."""
+    stored = [key for key in await booth.store.list_keys() if key.issuer != SERVICE]
+    found = [key for key in stored if key.kid == kid and issuer in (None, key.issuer)]
+    if not found:
+        raise Missing(no_such("key", kid, [key.kid for key in stored]))
+    key = found[0]
+    view = _view(booth, key, stored)
+    if is_needed(key, booth.clock.now()) and not force:
+        raise Conflict(
+            f"The key {kid} is {view.status}, and tokens that need it may be about. "
+            "Rotate it and let it expire, or end all its tokens at once with --force."
+        )
+    try:
+        await _keeper(booth).remove(await find_issuer(booth, key.issuer), key.purpose, kid)
+    except (DeviceRefused, KeyRefused, KeysAreBusy) as error:
+        raise Failed(str(error)) from error
+    return view
+
+
+async def schedule_keys(
+    booth: Booth,
+    *,
+    issuer: str,
+    lifetime_days: int | None = None,
+    publish_ahead: int | None = None,
+) -> ScheduleView:
+    """Set what is given, and return what the issuer's keys go by."""
+    found = await find_issuer(booth, issuer)
+    policy = found.policy
+    if lifetime_days is not None:
+        policy = replace(policy, key_lifetime_days=lifetime_days)
+    if publish_ahead is not None:
+        policy = replace(policy, key_publish_ahead=publish_ahead)
+    if not 1 <= policy.key_lifetime_days <= 3650:
+        raise BadInput("A key is in use from 1 day to 10 years.")
+    if policy.key_publish_ahead < LEAST_PUBLISH_AHEAD:
+        raise BadInput("Publish keys at least 15 minutes ahead: verifiers cache the key set.")
+    if policy.key_publish_ahead > policy.key_lifetime_days * DAY / 2:
+        raise BadInput("Publish keys at most half their lifetime ahead.")
+    if policy != found.policy:
+        await booth.store.replace_issuer(replace(found, policy=policy))
+    return ScheduleView(
+        issuer=issuer,
+        lifetime_days=policy.key_lifetime_days,
+        publish_ahead=policy.key_publish_ahead,
     )
-    return "current" if newest is not None and newest.kid == key.kid else "retired"
 
 
-def _view(key: StoredKey, status: KeyStatus) -> KeyView:
+def _keeper(booth: Booth) -> KeyKeeper:
+    return KeyKeeper(store=booth.store, vault=booth.vault, clock=booth.clock)
+
+
+def _place(signer: str | None) -> Place | None:
+    if signer is None:
+        return None
+    if signer == IN_DATABASE:
+        return DATABASE
+    try:
+        return Place(Pkcs11Uri.parse(signer))
+    except UriRefused as error:
+        raise BadInput(str(error)) from error
+
+
+def _view(booth: Booth, key: StoredKey, keys: Sequence[StoredKey]) -> KeyView:
+    now = booth.clock.now()
     return KeyView(
         kid=key.kid,
         issuer=key.issuer,
         purpose=key.purpose,
         alg=key.alg,
-        status=status,
+        status=_status(key, keys, now),
+        age=max(0, int(now - key.created_at)),
+        signer=_signer(booth, key),
         created_at=moment(key.created_at),
         activates_at=moment(key.activates_at),
         retires_at=moment(key.retires_at),
         expires_at=moment(key.expires_at),
     )
+
+
+def _signer(booth: Booth, key: StoredKey) -> str:
+    try:
+        opened = open_key(key, booth.vault)
+    except (VaultError, KeyRefused):
+        return "unreadable"
+    return str(opened.uri) if isinstance(opened, Pkcs11Signer) else IN_DATABASE
+
+
+def _status(key: StoredKey, keys: Sequence[StoredKey], now: float) -> KeyStatus:
+    if key.expires_at is not None and now >= key.expires_at:
+        return "expired"
+    if now < key.activates_at:
+        return "next"
+    siblings = [each for each in keys if (each.issuer, each.purpose) == (key.issuer, key.purpose)]
+    current = current_key(siblings, now)
+    return "current" if current is not None and current.kid == key.kid else "retired"

@@ -20,6 +20,7 @@ from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.endpoints.health import healthz, readyz
 from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
 from tokenbooth.server.issuer_view import CertificateOffer
+from tokenbooth.server.key_keeping import KeyKeeper, KeysAreBusy
 from tokenbooth.server.keyring import Keyring
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.logs import configure_logs, get_logger, outcome_writer
@@ -32,6 +33,7 @@ from tokenbooth.server.service import Service
 from tokenbooth.server.settings import Settings, parse_names, parse_networks
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.tls_listener import TlsListener
+from tokenbooth.server.vault import VaultError
 from tokenbooth.server.wire import send_json, send_refusal
 
 Mounts = Mapping[str, ASGIApp]  # path prefix -> application
@@ -39,6 +41,7 @@ MakeMounts = Callable[[Booth], Awaitable[Mounts]]
 
 _WRITE_USES_SECONDS = 5.0
 _FORGET_SECONDS = 60.0
+_KEEP_KEYS_SECONDS = 600.0
 # What expired is kept for a while: a clock that is set back must not bring a token back to life.
 _KEEP_EXPIRED_SECONDS = 86_400.0
 # A proof comes with every bound token, so these are many, and lived for a minute only.
@@ -92,7 +95,8 @@ class TokenService:
         try:
             self._service = service = await self._assemble(booth)
             self._mounts = await self._make_mounts(booth) if self._make_mounts else {}
-            keeping = asyncio.create_task(self._keep_fresh(service))
+            keeper = KeyKeeper(store=booth.store, vault=booth.vault, clock=booth.clock)
+            keeping = asyncio.create_task(self._keep_fresh(service, keeper))
             try:
                 with self._tls.reloading(self._log) if self._tls else contextlib.nullcontext():
                     yield
@@ -146,10 +150,11 @@ class TokenService:
         header = self._settings.client_certificate_header
         return ForwardingHeader.parse(header) if header else None
 
-    async def _keep_fresh(self, service: Service) -> None:
+    async def _keep_fresh(self, service: Service, keeper: KeyKeeper) -> None:
         """Take over changes, write last uses, forget what expired; survive a store that is away."""
         loop = asyncio.get_running_loop()
         next_write = next_forget = loop.time() + _WRITE_USES_SECONDS
+        next_keys = loop.time()
         while True:
             await asyncio.sleep(self._settings.change_poll_seconds)
             try:
@@ -159,6 +164,9 @@ class TokenService:
                 if loop.time() >= next_write:
                     next_write = loop.time() + _WRITE_USES_SECONDS
                     await service.last_uses.write(service.store)
+                if loop.time() >= next_keys:
+                    next_keys = loop.time() + _KEEP_KEYS_SECONDS
+                    await self._keep_keys(keeper)
                 if loop.time() >= next_forget:
                     next_forget = loop.time() + _FORGET_SECONDS
                     now = service.clock.now()
@@ -168,6 +176,15 @@ class TokenService:
                     )
             except Exception as error:  # noqa: BLE001 - whatever happens, the next round comes
                 self._log.warning("upkeep_failed", reason=type(error).__name__)
+
+    async def _keep_keys(self, keeper: KeyKeeper) -> None:
+        try:
+            for key in await keeper.keep():
+                self._log.info(
+                    "key_made", issuer=key.issuer, purpose=key.purpose, alg=key.alg, kid=key.kid
+                )
+        except (VaultError, KeysAreBusy) as error:
+            self._log.error("keys_not_kept", reason=str(error))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, deadlines=self._deadlines)

@@ -6,15 +6,12 @@ from pathlib import Path
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.protocol.dialects import Dialect
-from tokenbooth.server.keyring import new_issuer_keys
+from tokenbooth.server.keyring import PEPPER, SERVICE, new_issuer_keys
 from tokenbooth.server.records import DEFAULT_ISSUER, Issuer, StoredKey
 from tokenbooth.server.secrets import SecretOffice, new_issuer_tag, new_pepper
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.stores.contract import AlreadyExists, Store
 from tokenbooth.server.vault import Vault, VaultError, open_vault
-
-SERVICE = ""  # the owner of keys that belong to no issuer
-PEPPER = "pepper"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,21 @@
 """The issuer's own keys: next (published ahead of use), current and retired (still accepted)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from tokenbooth.protocol.keys import VerificationKey, generate_key, signing_key
+from tokenbooth.protocol.keys import VerificationKey, generate_key
+from tokenbooth.server.key_material import to_material, to_signer
+from tokenbooth.server.pkcs11 import Pkcs11Signer
 from tokenbooth.server.records import Issuer, StoredKey
 from tokenbooth.server.sealing import SealingKey, new_sealing_secret
 from tokenbooth.server.signing import Signer, SoftwareSigner
 from tokenbooth.server.vault import Vault
 
 SEAL_ALG = "A256GCM"
+SERVICE = ""  # the owner of keys that belong to no issuer
+PEPPER = "pepper"
 FOREVER = float("inf")
 
 
@@ -27,21 +31,36 @@ def new_signing_key(
     issuer: str, alg: str, vault: Vault, *, now: float, activates_at: float
 ) -> StoredKey:
     """Make a key that signs from `activates_at` on; raises KeyRefused for a foreign algorithm."""
-    key = generate_key(alg)
+    signer = SoftwareSigner(generate_key(alg))
+    return signing_key_row(issuer, signer, vault, now=now, activates_at=activates_at)
+
+
+def signing_key_row(
+    issuer: str,
+    signer: SoftwareSigner | Pkcs11Signer,
+    vault: Vault,
+    *,
+    now: float,
+    activates_at: float,
+) -> StoredKey:
+    """Return what is stored of a signing key."""
+    public = signer.public
     return StoredKey(
-        kid=key.kid,
+        kid=public.kid,
         issuer=issuer,
         purpose="sign",
-        alg=alg,
-        sealed=vault.seal(_label(issuer, key.kid), key.to_pkcs8()),
-        public_jwk=msgspec.json.encode(key.public.to_jwk()).decode(),
+        alg=public.alg,
+        sealed=vault.seal(_label(issuer, public.kid), to_material(signer)),
+        public_jwk=msgspec.json.encode(public.to_jwk()).decode(),
         created_at=now,
         activates_at=activates_at,
     )
 
 
-def new_sealing_key(issuer: str, vault: Vault, *, now: float) -> StoredKey:
-    """Make a key that seals opaque and refresh tokens."""
+def new_sealing_key(
+    issuer: str, vault: Vault, *, now: float, activates_at: float | None = None
+) -> StoredKey:
+    """Make a key that seals opaque and refresh tokens, at once or from `activates_at` on."""
     secret = new_sealing_secret()
     kid = SealingKey(secret).kid
     return StoredKey(
@@ -51,7 +70,7 @@ def new_sealing_key(issuer: str, vault: Vault, *, now: float) -> StoredKey:
         alg=SEAL_ALG,
         sealed=vault.seal(_label(issuer, kid), secret),
         created_at=now,
-        activates_at=now,
+        activates_at=now if activates_at is None else activates_at,
     )
 
 
@@ -131,14 +150,20 @@ class Keyring:
         name = (stored.issuer, stored.kid)
         opened = self._opened.get(name)
         if opened is None:
-            secret = self._vault.unseal(_label(stored.issuer, stored.kid), stored.sealed)
-            opened = (
-                SoftwareSigner(signing_key(secret, stored.alg))
-                if stored.purpose == "sign"
-                else SealingKey(secret)
-            )
-            self._opened[name] = opened
+            opened = self._opened[name] = open_key(stored, self._vault)
         return opened
+
+
+def open_key(stored: StoredKey, vault: Vault) -> Signer | SealingKey:
+    """Open one key; raises VaultError, KeyRefused."""
+    secret = vault.unseal(_label(stored.issuer, stored.kid), stored.sealed)
+    return to_signer(secret, stored.alg) if stored.purpose == "sign" else SealingKey(secret)
+
+
+def reseal_key(stored: StoredKey, old: Vault, new: Vault) -> StoredKey:
+    """Return the key sealed under another master key; raises VaultError."""
+    label = PEPPER if stored.purpose == "pepper" else _label(stored.issuer, stored.kid)
+    return replace(stored, sealed=new.seal(label, old.unseal(label, stored.sealed)))
 
 
 def _label(issuer: str, kid: str) -> str:

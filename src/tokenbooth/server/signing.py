@@ -29,6 +29,9 @@ class Signer(Protocol):
         Never keeps the event loop waiting for a device.
         """
 
+    async def check(self) -> None:
+        """Raise SignerUnavailable unless it can sign now."""
+
 
 @dataclass(frozen=True, slots=True)
 class SoftwareSigner:
@@ -44,6 +47,9 @@ class SoftwareSigner:
     async def sign(self, data: bytes) -> bytes:
         """Return the signature, without a pause."""
         return self.key.sign(data)
+
+    async def check(self) -> None:
+        """A key in memory is always there."""
 
 
 async def sign_jwt(claims: Mapping[str, Any], signer: Signer, *, typ: str) -> str:
