@@ -7,6 +7,7 @@ from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
 from tokenbooth.management import issuers as management
+from tokenbooth.management.federation import set_distrusted
 from tokenbooth.protocol.keys import ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import IssuerPolicy, TokenFormat
@@ -90,3 +91,30 @@ async def revoke_tokens(booth: Booth, out: Output, *, name: str) -> None:
     out.talk(f"The tokens that the issuer {issuer.name!r} issued until now are revoked.")
     if out.as_json:
         out.one(issuer)
+
+
+@issuers.command()
+@click.argument("name")
+@click.argument("outside_issuer", metavar="URL")
+@managing
+async def distrust(booth: Booth, out: Output, *, name: str, outside_issuer: str) -> None:
+    """Refuse the tokens of an outside issuer, whichever clients trust it.
+
+    URL is the issuer as its tokens name it, or spiffe://domain.
+    """
+    left = await set_distrusted(booth, name, outside_issuer, is_distrusted=True)
+    out.talk(f"No client of {name!r} may prove itself by {outside_issuer} any more.")
+    if out.as_json:
+        out.one({"distrusted_issuers": left})
+
+
+@issuers.command()
+@click.argument("name")
+@click.argument("outside_issuer", metavar="URL")
+@managing
+async def trust(booth: Booth, out: Output, *, name: str, outside_issuer: str) -> None:
+    """End what `distrust` did; who trusts whom is said by the clients' credentials."""
+    left = await set_distrusted(booth, name, outside_issuer, is_distrusted=False)
+    out.talk(f"The clients of {name!r} that trust {outside_issuer} may prove themselves by it.")
+    if out.as_json:
+        out.one({"distrusted_issuers": left})

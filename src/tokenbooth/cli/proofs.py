@@ -8,6 +8,7 @@ import click
 
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.options import MAX_INPUT, read_stdin
+from tokenbooth.cli.trust_options import Trust, trust_options
 from tokenbooth.clock import SYSTEM_CLOCK
 from tokenbooth.management.certificates import certificate_proof, subject_proof
 from tokenbooth.management.errors import ManagementError
@@ -40,6 +41,7 @@ def proof_options(command: Callable[..., object]) -> Callable[..., object]:
         help="Its TLS certificate, self-signed: a PEM file.",
     )
     @_subject_options
+    @trust_options
     @functools.wraps(command)
     def with_proofs(
         *args: object,
@@ -48,11 +50,13 @@ def proof_options(command: Callable[..., object]) -> Callable[..., object]:
         jwks_uri: str | None,
         certificate: tuple[str, ...],
         subjects: tuple[tuple[str, str], ...],
+        trust: Trust,
         **given: object,
     ) -> object:
         try:
             proofs = [*_keys(jwk, jwk_alg)]
-            if jwks_uri is not None:
+            proofs += trust.proofs(jwks_uri)
+            if jwks_uri is not None and trust.issuer is None:
                 proofs.append(key_place(jwks_uri))
             proofs += [_certificate(place) for place in certificate]
             proofs += [subject_proof(kind, text) for kind, text in subjects]

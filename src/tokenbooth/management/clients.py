@@ -24,7 +24,9 @@ from tokenbooth.management.proofs import (
     chosen_methods,
     make_credential,
     needs_secret,
+    with_grants,
 )
+from tokenbooth.management.requests import USUAL_GRANTS, check_policy
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import (
@@ -60,6 +62,7 @@ class ClientView:
     account: str | None
     enabled: bool
     auth_methods: tuple[str, ...]
+    grant_types: tuple[str, ...]
     access: tuple[AccessView, ...]
     resource_server_for: tuple[str, ...]
     token_format: TokenFormat | None
@@ -92,6 +95,7 @@ def view_client(booth: Booth, registered: RegisteredClient) -> ClientView:
         account=client.account,
         enabled=client.enabled,
         auth_methods=client.auth_methods,
+        grant_types=client.grant_types,
         access=tuple(AccessView(api=each.api, scopes=each.scopes) for each in client.access),
         resource_server_for=client.resource_server_for,
         token_format=client.token_format,
@@ -116,6 +120,7 @@ async def create_client(
     resource_server_for: Sequence[str] = (),
     auth_methods: Sequence[str] | None = None,
     proofs: Sequence[NewProof] = (),
+    grants: tuple[str, ...] = USUAL_GRANTS,
     token_format: TokenFormat | None = None,
     token_lifetime: int | None = None,
     refresh_tokens: bool | None = None,
@@ -143,6 +148,7 @@ async def create_client(
     chosen = choose_scopes(granted, None if scope is None else read_scope(scope))
     if account is not None:
         await find_account(booth, account)
+    await check_policy(booth, policy, issuer=issuer)
     now = booth.clock.now()
     client = Client(
         issuer=issuer,
@@ -150,6 +156,7 @@ async def create_client(
         name=name,
         account=account,
         auth_methods=methods,
+        grant_types=grants,
         access=tuple(
             ApiAccess(api=api.name, scopes=names)
             for api, names in zip(granted, chosen, strict=True)
@@ -162,6 +169,7 @@ async def create_client(
         updated_at=now,
         policy=policy,
     )
+    client = replace(client, grant_types=with_grants(client.grant_types, proofs))
     credentials, secret = [], None
     if needs_secret(methods):
         credential, secret = make_secret(booth, owner, client.client_id, label=label)

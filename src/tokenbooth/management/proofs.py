@@ -14,12 +14,13 @@ from tokenbooth.management.names import check_text
 from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
 from tokenbooth.protocol.certificate import TLS_METHODS
 from tokenbooth.protocol.client_auth import BASIC, POST
+from tokenbooth.protocol.presented_assertion import FEDERATED_JWT, SPIFFE_JWT
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import Credential, CredentialKind
 from tokenbooth.server.secrets import new_credential_id
 
 SECRET_METHODS = (BASIC, POST)
-AUTH_METHODS = (*SECRET_METHODS, PRIVATE_KEY_JWT, *TLS_METHODS)
+AUTH_METHODS = (*SECRET_METHODS, PRIVATE_KEY_JWT, *TLS_METHODS, FEDERATED_JWT, SPIFFE_JWT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class NewProof:
     kind: CredentialKind
     data: str
     hint: str
+    grants: tuple[str, ...] = ()  # which it may use in consequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,15 +97,23 @@ async def add_proofs(
         for proof in proofs
     ]
     methods = tuple(dict.fromkeys((*client.auth_methods, *(proof.method for proof in proofs))))
+    grants = with_grants(client.grant_types, proofs)
     # The method first: alone it opens nothing.
-    if methods != client.auth_methods:
-        changed = replace(client, auth_methods=methods, updated_at=booth.clock.now())
+    if (methods, grants) != (client.auth_methods, client.grant_types):
+        changed = replace(
+            client, auth_methods=methods, grant_types=grants, updated_at=booth.clock.now()
+        )
         await booth.store.replace_client(changed)
     for credential in made:
         await booth.store.add_credential(credential)
     return Added(
         credentials=tuple(view_credential(booth, each) for each in made), auth_methods=methods
     )
+
+
+def with_grants(grants: Sequence[str], proofs: Sequence[NewProof]) -> tuple[str, ...]:
+    """Return the grants that a client has with these proofs."""
+    return tuple(dict.fromkeys((*grants, *(grant for proof in proofs for grant in proof.grants))))
 
 
 def chosen_methods(wanted: Sequence[str] | None, proofs: Sequence[NewProof]) -> tuple[str, ...]:

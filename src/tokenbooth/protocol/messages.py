@@ -8,9 +8,15 @@ from tokenbooth.protocol.errors import InvalidRequest, InvalidTarget
 from tokenbooth.protocol.form import Form
 from tokenbooth.protocol.scope import NO_SCOPE, Scope
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.protocol.token_exchange import (
+    TOKEN_EXCHANGE,
+    ExchangeRequest,
+    read_exchange_request,
+)
 
 CLIENT_CREDENTIALS = "client_credentials"
 REFRESH_TOKEN = "refresh_token"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 MAX_RESOURCES = 8
 
@@ -23,6 +29,8 @@ class TokenRequest:
     scope: Scope = NO_SCOPE  # empty: the default
     resources: tuple[str, ...] = ()  # audiences asked for (RFC 8707 §2)
     refresh_token: Secret | None = None
+    assertion: Secret | None = None  # RFC 7523 §2.1
+    exchange: ExchangeRequest | None = None
 
 
 def read_token_request(form: Form) -> TokenRequest:
@@ -32,12 +40,14 @@ def read_token_request(form: Form) -> TokenRequest:
         raise InvalidRequest("The grant_type is missing; send grant_type=client_credentials.")
     if "scopes" in form:
         raise InvalidRequest("The parameter is called scope, not scopes.")
-    refresh_token = form.get("refresh_token")
+    refresh_token, assertion = form.get("refresh_token"), form.get("assertion")
     return TokenRequest(
         grant_type=grant_type,
         scope=Scope.parse(form.get("scope") or ""),
         resources=_read_resources(form),
         refresh_token=Secret(refresh_token) if refresh_token is not None else None,
+        assertion=Secret(assertion) if assertion is not None else None,
+        exchange=read_exchange_request(form) if grant_type == TOKEN_EXCHANGE else None,
     )
 
 

@@ -1,6 +1,8 @@
 """A client that has proved itself, and the one answer to all that have not."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from tokenbooth.protocol.errors import InvalidClient
 from tokenbooth.server.records import Client, Credential
@@ -14,6 +16,14 @@ REFUSAL = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionUse:
+    """What must be claimed before the assertion has any effect."""
+
+    key: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticatedClient:
     """A client that has proved itself, and with what."""
 
@@ -21,6 +31,8 @@ class AuthenticatedClient:
     client: Client
     credential: Credential
     method: str
+    uses: tuple[AssertionUse, ...] = ()  # what its proof uses up
+    copied_claims: Mapping[str, Any] = field(default_factory=dict)  # of its proof, for its tokens
 
 
 def with_registered_method(

@@ -3,6 +3,7 @@
 import hmac
 from dataclasses import dataclass
 
+from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
 from tokenbooth.protocol.certificate import ShownCertificate
 from tokenbooth.protocol.client_auth import (
     Presented,
@@ -15,7 +16,8 @@ from tokenbooth.protocol.presented_assertion import PresentedAssertion
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient, with_registered_method
 from tokenbooth.server.issuer_view import IssuerView
-from tokenbooth.server.proofs import assertion, certificate
+from tokenbooth.server.proofs import assertion, certificate, federation
+from tokenbooth.server.proofs.single_use import spend
 from tokenbooth.server.records import Credential
 from tokenbooth.server.registry import KnownClient, Registry
 from tokenbooth.server.secrets import SecretOffice, SecretParts, what_is_wrong
@@ -36,13 +38,18 @@ async def authenticate(
     service: Service,
     now: float,
     shown: ShownCertificate | None = None,
+    spends: bool = True,
 ) -> AuthenticatedClient:
     """Return the client that proved itself; raises InvalidClient or StoreUnavailable.
+
+    `spends` uses its assertion up now; otherwise whoever asked does so before anything happens.
 
     `shown` is the certificate of the connection, whatever the client proves itself with.
     """
     caller = await _proved(presented, issuer=issuer, service=service, now=now)
     certificate.refuse_second_method(caller, shown)
+    if spends:
+        await spend(caller.uses, service.store, now)
     return caller
 
 
@@ -50,7 +57,9 @@ async def _proved(
     presented: Presented, *, issuer: IssuerView, service: Service, now: float
 ) -> AuthenticatedClient:
     if isinstance(presented, PresentedAssertion):
-        return await assertion.prove(presented, issuer, service, now)
+        own = presented.method == PRIVATE_KEY_JWT
+        prove = assertion.prove if own else federation.prove
+        return await prove(presented, issuer, service, now)
     if isinstance(presented, PresentedCertificate):
         return await certificate.prove(presented, issuer, service, now)
     if isinstance(presented, PresentedNothing):

@@ -10,7 +10,8 @@ from tokenbooth.protocol.assertion import ASSERTION_ALGORITHMS, PRIVATE_KEY_JWT
 from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.protocol.dialects import STANDARD, Dialect, dialect_named
 from tokenbooth.protocol.dpop import PROOF_ALGORITHMS
-from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, REFRESH_TOKEN
+from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN
+from tokenbooth.protocol.token_exchange import TOKEN_EXCHANGE
 from tokenbooth.server.keyring import NO_KEYS, IssuerKeys
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, Issuer
 
@@ -99,7 +100,8 @@ def issuer_url(issuer: Issuer, base_url: str) -> str:
 
 def grants_of(issuer: Issuer) -> tuple[str, ...]:
     """Return the grants that the issuer accepts, and so advertises."""
-    return (CLIENT_CREDENTIALS, REFRESH_TOKEN) if issuer.refresh_tokens else (CLIENT_CREDENTIALS,)
+    refreshing = (REFRESH_TOKEN,) if issuer.refresh_tokens else ()
+    return (CLIENT_CREDENTIALS, *refreshing, JWT_BEARER, TOKEN_EXCHANGE)
 
 
 def _metadata(

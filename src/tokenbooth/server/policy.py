@@ -1,7 +1,10 @@
 """What may this client have? Request and client in, decision out; no I/O."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from tokenbooth.protocol import custom_claims
 from tokenbooth.protocol.confirmation import Confirmation
 from tokenbooth.protocol.errors import InvalidScope, InvalidTarget, UnauthorizedClient
 from tokenbooth.protocol.messages import TokenRequest
@@ -40,6 +43,11 @@ class Decision:
     refresh_lifetime: int | None  # None: no refresh token
     spends: RefreshUse | None = None
     confirmation: Confirmation | None = None  # None: a bearer token
+    subject: str | None = None  # None: the client itself
+    actor: Mapping[str, Any] | None = None  # who acts for the subject (RFC 8693 §4.1)
+    rests_on: tuple[OurToken, ...] = ()  # what must not be revoked: now, or ever after
+    extra_claims: Mapping[str, Any] = field(default_factory=dict)  # never one of ours
+    issued_token_type: str | None = None  # for the answer (RFC 8693 §2.2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +81,26 @@ def decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerVie
     return decision
 
 
-def _decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView) -> Decision:
-    client = caller.client
+def with_copied_claims(decision: Decision, caller: AuthenticatedClient) -> Decision:
+    """Add what the client's proof says of it; what the operator wrote himself goes first."""
+    if not caller.copied_claims:
+        return decision
+    claims = {**caller.copied_claims, **decision.extra_claims}
+    return replace(decision, extra_claims=claims)
+
+
+def check_grant(request: TokenRequest, client: Client) -> None:
+    """Refuse a grant that is not the client's; raises UnauthorizedClient."""
     if request.grant_type not in client.grant_types:
         raise UnauthorizedClient(
             f"This client may not use {request.grant_type}; it may use "
             f"{', '.join(client.grant_types) or 'no grant at all'}."
         )
+
+
+def _decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerView) -> Decision:
+    client = caller.client
+    check_grant(request, client)
     access = _access(client, issuer)
     asked = Scope(tuple(s for s in request.scope.names if s not in issuer.dialect.tolerated_scopes))
     targets = (
@@ -98,7 +119,14 @@ def _decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerVi
         token_format=client.token_format or issuer.record.token_format,
         lifetime=client.token_lifetime or issuer.record.token_lifetime,
         refresh_lifetime=issuer.record.refresh_lifetime if refresh else None,
+        extra_claims=_custom_claims(client, [issuer.apis[api] for api in targets]),
     )
+
+
+def _custom_claims(client: Client, apis: list[Api]) -> dict[str, Any]:
+    """What the operator adds; a client's own claim wins, then that of the first API."""
+    layers = [api.policy.claims for api in reversed(apis)]
+    return custom_claims.merged([*layers, client.policy.claims])
 
 
 Access = dict[str, tuple[str, ...]]  # API name -> scopes, the default API first

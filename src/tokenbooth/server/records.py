@@ -17,6 +17,7 @@ class IssuerPolicy:
     """What an issuer may be told beyond its identity. Every policy is whole by its defaults."""
 
     profile: Literal["oauth21", "fapi2"] = "oauth21"
+    distrusted_issuers: tuple[str, ...] = ()  # whose tokens no client may show, whatever it trusts
     dpop_nonce: bool = False  # every DPoP proof must hold a nonce of ours (RFC 9449 §8)
     key_lifetime_days: int = 90  # how long a key is in use before the next one follows
     # How long, in seconds, a key is published before its use; some verifiers cache for 12 hours.
@@ -45,6 +46,8 @@ class ClientPolicy:
     quota_observe: bool = False  # only log what the quota would refuse
     claims: Mapping[str, Any] = field(default_factory=dict)  # JSON, in every token it gets
     authorization_details: tuple[str, ...] = ()  # the types it may ask for (RFC 9396)
+    # Names of APIs whose tokens it may exchange (RFC 8693), beside those that it serves.
+    exchanges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

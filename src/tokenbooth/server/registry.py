@@ -14,6 +14,7 @@ from tokenbooth.protocol.dialects import Dialect
 from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.server.client_certificates import KnownCertificate, known_certificates
 from tokenbooth.server.client_keys import KnownKey, KnownKeyPlace, known_keys
+from tokenbooth.server.federation import KnownTrust, known_trusts
 from tokenbooth.server.issuer_view import (
     NO_OFFER,
     CertificateOffer,
@@ -52,6 +53,7 @@ class KnownClient:
     secrets: tuple[KnownSecret, ...]
     keys: tuple[KnownKey, ...] = ()
     key_places: tuple[KnownKeyPlace, ...] = ()
+    trusts: tuple[KnownTrust, ...] = ()
     certificates: tuple[KnownCertificate, ...] = ()
     # What was decided for it, for `policy` alone: goes when the client changes or is forgotten.
     decisions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -179,6 +181,7 @@ def _know(registered: RegisteredClient) -> KnownClient:
         client=registered.client,
         keys=keys,
         key_places=key_places,
+        trusts=known_trusts(registered.credentials),
         certificates=known_certificates(registered.credentials),
         secrets=tuple(
             KnownSecret(credential=credential, digest=stored_digest(credential.data))

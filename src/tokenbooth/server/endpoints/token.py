@@ -3,25 +3,34 @@
 from tokenbooth.protocol.certificate import ShownCertificate
 from tokenbooth.protocol.client_auth import Presented, read_client
 from tokenbooth.protocol.dpop import Proof
-from tokenbooth.protocol.errors import MethodNotAllowed, UnsupportedGrantType
+from tokenbooth.protocol.errors import (
+    InvalidClient,
+    InvalidGrant,
+    MethodNotAllowed,
+    UnsupportedGrantType,
+)
 from tokenbooth.protocol.form import Form, parse_form
 from tokenbooth.protocol.messages import (
     CLIENT_CREDENTIALS,
+    JWT_BEARER,
     REFRESH_TOKEN,
     TokenRequest,
     meant_grant,
     read_token_request,
 )
+from tokenbooth.protocol.token_exchange import TOKEN_EXCHANGE
 from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.authentication import authenticate
+from tokenbooth.server.endpoints.unusable import latest
 from tokenbooth.server.exchange import Exchange
-from tokenbooth.server.grants import client_credentials, refresh_token
+from tokenbooth.server.grants import client_credentials, jwt_bearer, refresh_token, token_exchange
 from tokenbooth.server.issuance import Issued, issue
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
-from tokenbooth.server.policy import Decision
+from tokenbooth.server.policy import Decision, with_copied_claims
 from tokenbooth.server.possession import bind, newer_nonce, read_proof, spend_proof
 from tokenbooth.server.proofs.certificate import bind_to_certificate
+from tokenbooth.server.proofs.single_use import spend
 from tokenbooth.server.service import Service
 from tokenbooth.server.shown_certificate import shown_certificate
 from tokenbooth.server.wire import send_issued
@@ -29,6 +38,8 @@ from tokenbooth.server.wire import send_issued
 _DECIDING = {
     CLIENT_CREDENTIALS: client_credentials.decide,
     REFRESH_TOKEN: refresh_token.decide,
+    JWT_BEARER: jwt_bearer.decide,
+    TOKEN_EXCHANGE: token_exchange.decide,
 }
 
 
@@ -39,11 +50,18 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     shown = shown_certificate(exchange, service)
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization"), shown))
     request = _read(form, issuer)
-    caller = await _authenticate(presented, exchange, issuer, service, shown=shown, now=now)
+    if request.exchange is not None:
+        # Another node may have signed the tokens that are handed in with a key of a moment ago.
+        issuer = await latest(issuer, service)
+    caller = await _authenticate(
+        request, presented, exchange, issuer, service, shown=shown, now=now
+    )
     proof = read_proof(exchange, issuer, caller.client, now)
     decision = _DECIDING[request.grant_type](request, caller, issuer, now)
+    decision = with_copied_claims(decision, caller)
     decision = bind_to_certificate(decision, shown, caller)
     decision = bind(decision, proof, caller.client)
+    await _spend_assertions(request, caller, service, now)
     issued = await _issue(decision, proof, issuer, service, now)
     outcome.issued(decision, issued)
     await send_issued(exchange, issued, issuer.dialect, dpop_nonce=newer_nonce(proof, issuer, now))
@@ -71,6 +89,7 @@ def _read(form: Form, issuer: IssuerView) -> TokenRequest:
 
 
 async def _authenticate(
+    request: TokenRequest,
     presented: Presented,
     exchange: Exchange,
     issuer: IssuerView,
@@ -79,11 +98,24 @@ async def _authenticate(
     shown: ShownCertificate | None,
     now: float,
 ) -> AuthenticatedClient:
-    caller = await authenticate(presented, issuer=issuer, service=service, now=now, shown=shown)
+    if request.grant_type == JWT_BEARER:
+        caller = await jwt_bearer.prove(request, presented, issuer, service, now=now, shown=shown)
+    else:
+        caller = await authenticate(
+            presented, issuer=issuer, service=service, now=now, shown=shown, spends=False
+        )
     service.last_uses.note(
         caller.credential, at=now, source=exchange.source(service.trusted_proxies)
     )
     return caller
+
+
+async def _spend_assertions(
+    request: TokenRequest, caller: AuthenticatedClient, service: Service, now: float
+) -> None:
+    # Now and not before: a request that is refused leaves a token that the platform gave usable.
+    refusal = InvalidGrant if request.grant_type == JWT_BEARER else InvalidClient
+    await spend(caller.uses, service.store, now, refusal=refusal)
 
 
 async def _issue(
@@ -91,6 +123,8 @@ async def _issue(
 ) -> Issued:
     if proof is not None:
         await spend_proof(proof, issuer, service.store, now=now)
+    if decision.rests_on:
+        await token_exchange.refuse_ended(decision, issuer, service.registry, service.store)
     if decision.spends is not None:
         await refresh_token.spend(
             decision.spends,

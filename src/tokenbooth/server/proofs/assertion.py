@@ -1,10 +1,9 @@
 """private_key_jwt: the client signed an assertion with a key of its own (RFC 7523 §2.2 and §3)."""
 
 import asyncio
-import hashlib
+from dataclasses import replace
 
-from tokenbooth.protocol import base64url
-from tokenbooth.protocol.assertion import Spendable, check_client_assertion
+from tokenbooth.protocol.assertion import check_client_assertion
 from tokenbooth.protocol.errors import InvalidClient, TemporarilyUnavailable, TokenRefused
 from tokenbooth.protocol.jwt import UnverifiedJwt, VerifiedClaims, verify_jwt
 from tokenbooth.protocol.keys import VerificationKey
@@ -14,10 +13,10 @@ from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient, with_r
 from tokenbooth.server.client_keys import candidates
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.proofs.decoys import check_against_nothing
+from tokenbooth.server.proofs.single_use import use_of
 from tokenbooth.server.records import Credential
 from tokenbooth.server.registry import KnownClient
 from tokenbooth.server.service import Service
-from tokenbooth.server.stores.contract import RevocationStore
 
 
 async def prove(
@@ -46,8 +45,8 @@ async def prove(
     except TokenRefused as refused:
         raise explained(refused, issuer) from refused
     caller = with_registered_method(verified, credential, presented.method, proof="signature")
-    await spend(spendable, client_id, issuer, service.store, now)
-    return caller
+    use = use_of(spendable.jti, client_id, issuer, spendable.expires_at)
+    return replace(caller, uses=(use,))
 
 
 def refuse_unless_usable(known: KnownClient, credential: Credential, now: float) -> None:
@@ -56,24 +55,6 @@ def refuse_unless_usable(known: KnownClient, credential: Credential, now: float)
         raise TokenRefused("expired_credential")
     if not known.client.enabled:
         raise TokenRefused("client_disabled")
-
-
-async def spend(
-    spendable: Spendable, owner: str, issuer: IssuerView, store: RevocationStore, now: float
-) -> None:
-    """Use up the assertion, once on all nodes and across restarts (RFC 7523 §3); or InvalidClient.
-
-    `owner` is within whom its jti is unique.
-    """
-    unique = f"{owner}\0{spendable.jti}".encode("utf-8", "surrogatepass")
-    digest = base64url.encode(hashlib.sha256(unique).digest()).decode()
-    key = f"assertion:{issuer.name}:{digest}"
-    claim = await store.claim(key, now=now, expires_at=spendable.expires_at)
-    if not claim.won:
-        raise InvalidClient(
-            "This assertion was used before; make a new one with its own jti for every request.",
-            reason="assertion_replayed",
-        )
 
 
 def explained(refused: TokenRefused, issuer: IssuerView) -> InvalidClient:
