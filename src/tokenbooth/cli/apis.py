@@ -2,12 +2,14 @@
 
 import click
 
+from tokenbooth.cli.api_options import ApiChanges, api_policy_options
+from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
 from tokenbooth.management import apis as management
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.records import DEFAULT_ISSUER
+from tokenbooth.server.records import DEFAULT_ISSUER, ApiPolicy
 
 _issuer = click.option(
     "--issuer", metavar="NAME", default=DEFAULT_ISSUER, show_default=True, help="Whose API it is."
@@ -24,6 +26,7 @@ def apis() -> None:
 @click.option("--audience", metavar="URI", required=True, help="Like https://api.example.com.")
 @click.option("--scopes", required=True, help='Separated by spaces: "persons:read persons:write".')
 @click.option("--self-service", is_flag=True, help="Account members may grant it themselves.")
+@api_policy_options
 @_issuer
 @managing
 async def create(
@@ -34,6 +37,7 @@ async def create(
     audience: str,
     scopes: str,
     self_service: bool,
+    changes: ApiChanges,
     issuer: str,
 ) -> None:
     """Create an API."""
@@ -44,6 +48,7 @@ async def create(
         scopes=scopes,
         issuer=issuer,
         self_service=self_service,
+        policy=changes.added_to(ApiPolicy()),
     )
     out.one(created)
 
@@ -79,6 +84,21 @@ async def add_scopes(
 ) -> None:
     """Give an API further scopes; its clients get none of them by that."""
     out.one(await management.add_scopes(booth, name, scopes=" ".join(scopes), issuer=issuer))
+
+
+@apis.command("set")
+@click.argument("name")
+@api_policy_options
+@_issuer
+@managing
+async def set_(booth: Booth, out: Output, *, name: str, changes: ApiChanges, issuer: str) -> None:
+    """Change what its tokens carry: what is given replaces what was, the rest stays.
+
+    The word none in place of a value takes all of them away.
+    """
+    if changes == ApiChanges():
+        raise Failure(Outcome.USAGE, "Say what to change; see: tokenbooth apis set --help")
+    out.one(await management.change_policy(booth, name, claims=changes.claims, issuer=issuer))
 
 
 @apis.command()

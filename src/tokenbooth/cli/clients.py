@@ -3,10 +3,12 @@
 import click
 
 from tokenbooth.cli.durations import DURATION
+from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
 from tokenbooth.cli.proofs import proof_options
+from tokenbooth.cli.request_options import NOTHING_SAID, Requests, request_options
 from tokenbooth.management import access
 from tokenbooth.management import clients as management
 from tokenbooth.management.proofs import AUTH_METHODS, NewProof
@@ -68,6 +70,7 @@ def clients() -> None:
 @click.option(
     "--dpop-nonce", is_flag=True, help="Have its DPoP proofs hold a nonce of the service's."
 )
+@request_options
 @click.option("--label", default="", help="For the first secret.")
 @managing
 async def create(
@@ -89,6 +92,7 @@ async def create(
     certificate_bound: bool | None,
     dpop_bound: bool,
     dpop_nonce: bool,
+    requests: Requests,
     label: str,
 ) -> None:
     """Register a client; it gets a secret, shown this one time, unless it has a key."""
@@ -106,8 +110,11 @@ async def create(
         token_format=token_format,
         token_lifetime=token_lifetime,
         refresh_tokens=refresh_tokens,
-        policy=ClientPolicy(
-            certificate_bound=certificate_bound, dpop_bound=dpop_bound, dpop_nonce=dpop_nonce
+        grants=requests.grants_or_usual,
+        policy=requests.added_to(
+            ClientPolicy(
+                certificate_bound=certificate_bound, dpop_bound=dpop_bound, dpop_nonce=dpop_nonce
+            )
         ),
         label=label,
     )
@@ -188,6 +195,32 @@ async def withdraw(
 ) -> None:
     """Take all access to an API away from a client."""
     out.one(await access.withdraw(booth, client_id, api=api, issuer=issuer))
+
+
+@clients.command("set")
+@click.argument("client_id", metavar="ID")
+@request_options
+@issuer_option
+@managing
+async def set_(
+    booth: Booth, out: Output, *, client_id: str, requests: Requests, issuer: str | None
+) -> None:
+    """Change what a client may ask for: what is given replaces what was, the rest stays.
+
+    The word none in place of names or claims takes all of them away.
+    """
+    if requests == NOTHING_SAID:
+        raise Failure(Outcome.USAGE, "Say what to change; see: tokenbooth clients set --help")
+    out.one(
+        await access.change_requests(
+            booth,
+            client_id,
+            issuer=issuer,
+            grants=requests.grants,
+            exchanges=requests.exchanges,
+            claims=requests.claims,
+        )
+    )
 
 
 @clients.command()

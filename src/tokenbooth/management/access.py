@@ -1,11 +1,14 @@
-"""Change which APIs, and which of their scopes, a client may ask for."""
+"""Change which APIs, and which of their scopes, a client may ask for, and in which ways."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from tokenbooth.management.apis import choose_scopes, find_api, read_scope
 from tokenbooth.management.clients import ClientView, view_client
 from tokenbooth.management.errors import Missing, no_such
 from tokenbooth.management.lookup import find_client
+from tokenbooth.management.requests import check_policy
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import ApiAccess, RegisteredClient
 
@@ -45,4 +48,32 @@ async def _with_access(
     if access != changed.access:
         changed = replace(changed, access=access, updated_at=booth.clock.now())
         await booth.store.replace_client(changed)
+    return view_client(booth, replace(registered, client=changed))
+
+
+async def change_requests(
+    booth: Booth,
+    client_id: str,
+    *,
+    issuer: str | None = None,
+    grants: tuple[str, ...] | None = None,
+    exchanges: tuple[str, ...] | None = None,
+    claims: Mapping[str, Any] | None = None,
+) -> ClientView:
+    """Replace what is given, and leave the rest; raises Missing, Ambiguous or BadInput."""
+    registered = await find_client(booth, client_id, issuer=issuer)
+    client = registered.client
+    policy = replace(
+        client.policy,
+        exchanges=client.policy.exchanges if exchanges is None else exchanges,
+        claims=client.policy.claims if claims is None else claims,
+    )
+    await check_policy(booth, policy, issuer=client.issuer)
+    changed = replace(
+        client,
+        grant_types=client.grant_types if grants is None else grants,
+        policy=policy,
+        updated_at=booth.clock.now(),
+    )
+    await booth.store.replace_client(changed)
     return view_client(booth, replace(registered, client=changed))

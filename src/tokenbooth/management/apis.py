@@ -1,20 +1,23 @@
 """Make, show and change APIs: an audience and its scopes (RFC 8707)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from tokenbooth.management.errors import BadInput, Conflict, Missing, no_such
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_api_name, shown
+from tokenbooth.protocol.custom_claims import ClaimsRefused, check_claims
 from tokenbooth.protocol.errors import InvalidScope
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiScope
+from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiPolicy, ApiScope
 
 MAX_AUDIENCE = 1024
+NO_POLICY = ApiPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class ApiView:
     scopes: tuple[str, ...]
     self_service: bool
     created_at: datetime
+    policy: ApiPolicy
 
 
 def view_api(api: Api) -> ApiView:
@@ -38,6 +42,7 @@ def view_api(api: Api) -> ApiView:
         scopes=scope_names(api),
         self_service=api.self_service,
         created_at=moment(api.created_at),
+        policy=api.policy,
     )
 
 
@@ -73,11 +78,13 @@ async def create_api(
     scopes: str,
     issuer: str = DEFAULT_ISSUER,
     self_service: bool = False,
+    policy: ApiPolicy = NO_POLICY,
 ) -> ApiView:
     """Make an API; `scopes` are names separated by spaces."""
     check_api_name(name)
     _check_audience(audience)
     scope = read_scope(scopes)
+    check_api_policy(policy)
     await find_issuer(booth, issuer)
     for other in await booth.store.list_apis(issuer):
         if other.name == name:
@@ -91,6 +98,7 @@ async def create_api(
         scopes=tuple(ApiScope(name=each) for each in scope),
         self_service=self_service,
         created_at=booth.clock.now(),
+        policy=policy,
     )
     await booth.store.add_api(api)
     return view_api(api)
@@ -122,6 +130,30 @@ async def add_scopes(
     if more:
         await booth.store.replace_api(changed)
     return view_api(changed)
+
+
+async def change_policy(
+    booth: Booth,
+    name: str,
+    *,
+    claims: Mapping[str, Any] | None = None,
+    issuer: str = DEFAULT_ISSUER,
+) -> ApiView:
+    """Replace what is given, and leave the rest; raises Missing or BadInput."""
+    api = await find_api(booth, name, issuer=issuer)
+    policy = replace(api.policy, claims=api.policy.claims if claims is None else claims)
+    check_api_policy(policy)
+    changed = replace(api, policy=policy)
+    await booth.store.replace_api(changed)
+    return view_api(changed)
+
+
+def check_api_policy(policy: ApiPolicy) -> None:
+    """Refuse claims that cannot be added to a token; raises BadInput."""
+    try:
+        check_claims(policy.claims)
+    except ClaimsRefused as error:
+        raise BadInput(str(error)) from error
 
 
 async def delete_api(booth: Booth, name: str, *, issuer: str = DEFAULT_ISSUER) -> ApiView:

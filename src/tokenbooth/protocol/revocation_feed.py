@@ -19,6 +19,7 @@ CONTENT_TYPE = f"application/{TYP}"
 MAX_ENTRIES = 1000  # in a page
 MAX_PAGE_LENGTH = 256 * 1024
 MAX_CURSOR = 2**53 - 1
+MAX_EARLIER_KEYS = 64  # by which the tokens behind an exchanged token can be revoked
 # Entries stay so long after their token expired: the most leeway that a guard may give.
 LINGER_SECONDS = 120.0
 
@@ -59,6 +60,9 @@ def revocation_keys(claims: Mapping[str, Any]) -> tuple[str, ...]:
         keys.append(f"sid:{family}")
     if isinstance(credential := claims.get("credential_id"), str):
         keys.append(f"credential:{credential}")
+    # An exchanged token ends with those it was exchanged for.
+    if isinstance(earlier := claims.get("rests_on"), list):
+        keys += [key for key in earlier[:MAX_EARLIER_KEYS] if isinstance(key, str)]
     return tuple(keys)
 
 

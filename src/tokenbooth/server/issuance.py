@@ -15,6 +15,7 @@ from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision, RefreshUse
+from tokenbooth.server.revocations import earlier_keys
 from tokenbooth.server.sealing import ACCESS_PREFIX, REFRESH_PREFIX, SealingKey
 from tokenbooth.server.signing import Signer
 
@@ -35,6 +36,7 @@ class Issued:
     expires_in: int
     scope: Scope
     token_id: str
+    token_type_uri: str | None = None  # "issued_token_type" (RFC 8693 §2.2.1)
     refresh_token: Secret | None = None
     refresh_expires_in: int | None = None
 
@@ -45,7 +47,7 @@ async def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
     issued_at = int(now)
     claims: dict[str, Any] = {
         "iss": issuer.url,
-        "sub": decision.client_id,
+        "sub": decision.subject or decision.client_id,
         "client_id": decision.client_id,
         "aud": decision.audience[0] if len(decision.audience) == 1 else decision.audience,
         "iat": issued_at,
@@ -53,6 +55,12 @@ async def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         "jti": token_id,
         "credential_id": decision.credential_id,
     }
+    if decision.extra_claims:
+        claims = {**decision.extra_claims, **claims}
+    if decision.actor is not None:
+        claims["act"] = decision.actor
+    if decision.rests_on:
+        claims["rests_on"] = earlier_keys(decision.rests_on)
     if decision.scope:  # RFC 6749 §3.3: an empty scope has no wire form
         claims["scope"] = str(decision.scope)
     confirmation = decision.confirmation
@@ -72,6 +80,7 @@ async def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         expires_in=decision.lifetime,
         scope=decision.scope,
         token_id=token_id,
+        token_type_uri=decision.issued_token_type,
         refresh_token=refresh_token,
         refresh_expires_in=decision.refresh_lifetime,
     )

@@ -31,6 +31,9 @@ class Outcome:
         self.fields["token_id"] = issued.token_id
         self.fields["credential_id"] = decision.credential_id
         self.fields["scope"] = str(decision.scope)
+        if decision.subject is not None:
+            self.fields["subject"] = decision.subject
+            self.fields["exchanged_for"] = [token.token_id for token in decision.rests_on]
         if decision.confirmation is not None:
             self.fields["cnf"] = decision.confirmation.to_claim()
 

@@ -42,6 +42,12 @@ async def revoke_family(
     await store.revoke([_revocation(issuer.name, f"sid:{family}", now)])
 
 
+def earlier_keys(tokens: Sequence[OurToken]) -> tuple[str, ...]:
+    """Return by what a token ends together with those it was exchanged for."""
+    keys = (key for token in tokens for key in revocation_keys(token.claims) if key != "issuer:")
+    return tuple(dict.fromkeys(keys))
+
+
 def of_issuer(issuer: str, now: float) -> Revocation:
     """Return what ends every token that the issuer issued so far."""
     return _revocation(issuer, "issuer:", now, before=now)

@@ -1,5 +1,6 @@
 """The introspection endpoint: whether a token is good, and what it says (RFC 7662)."""
 
+from tokenbooth.protocol import custom_claims
 from tokenbooth.protocol.client_auth import read_client
 from tokenbooth.protocol.dpop import TOKEN_TYPE
 from tokenbooth.protocol.errors import TokenRefused
@@ -19,7 +20,7 @@ from tokenbooth.server.service import Service
 from tokenbooth.server.shown_certificate import shown_certificate
 from tokenbooth.server.wire import send_json
 
-_SHOWN = ("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "cnf")
+_SHOWN = ("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "cnf", "act")
 
 
 async def introspection(
@@ -80,5 +81,7 @@ def _description(token: OurToken) -> dict[str, object]:
     if token.kind == "access_token":
         described["token_type"] = TOKEN_TYPE if "jkt" in token.claims.get("cnf", ()) else BEARER
     described |= {name: token.claims[name] for name in _SHOWN if name in token.claims}
+    if token.kind == "access_token":
+        described |= custom_claims.merged([token.claims])  # all the rest but ours
     described.setdefault("sub", token.client_id)
     return described

@@ -1,0 +1,94 @@
+"""Options for what a client may ask for beyond scopes."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+
+from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.management.errors import ManagementError
+from tokenbooth.management.requests import GRANTS, USUAL_GRANTS, claims_of, grant_types
+from tokenbooth.server.records import ClientPolicy
+
+_NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """What the options say; None where they say nothing."""
+
+    grants: tuple[str, ...] | None
+    exchanges: tuple[str, ...] | None
+    claims: dict[str, Any] | None
+
+    @property
+    def grants_or_usual(self) -> tuple[str, ...]:
+        """The grants of a new client."""
+        return USUAL_GRANTS if self.grants is None else self.grants
+
+    def added_to(self, policy: ClientPolicy) -> ClientPolicy:
+        """Return the policy with what is said here."""
+        return replace(policy, exchanges=self.exchanges or (), claims=self.claims or {})
+
+
+NOTHING_SAID = Requests(grants=None, exchanges=None, claims=None)
+
+
+def request_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command the options, and as `requests` what they say."""
+
+    @click.option(
+        "--grant",
+        "grants",
+        metavar="GRANT",
+        multiple=True,
+        help=f"Exactly these: {', '.join(GRANTS)}, or in full.  "
+        "[default for a new client: client-credentials, refresh-token]",
+    )
+    @click.option(
+        "--exchanges",
+        metavar="API",
+        multiple=True,
+        help="May exchange the tokens meant for that API, as its --resource-server may.",
+    )
+    @click.option(
+        "--claim",
+        "claims",
+        metavar="NAME=JSON",
+        multiple=True,
+        help="In every token it gets, say 'tier=\"gold\"'.",
+    )
+    @functools.wraps(command)
+    def with_requests(
+        *args: object,
+        grants: tuple[str, ...],
+        exchanges: tuple[str, ...],
+        claims: tuple[str, ...],
+        **given: object,
+    ) -> object:
+        try:
+            requests = Requests(
+                grants=grant_types(grants) if grants else None,
+                exchanges=given_names(exchanges),
+                claims=given_claims(claims),
+            )
+        except ManagementError as error:
+            raise Failure(Outcome.USAGE, str(error)) from error
+        return command(*args, requests=requests, **given)
+
+    return with_requests
+
+
+def given_claims(texts: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return the claims; None where none were given, and no claims for the word none."""
+    names = given_names(texts)
+    return None if names is None else claims_of(names)
+
+
+def given_names(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the names; None where none were given, and no names for the word none."""
+    if not names:
+        return None
+    return () if names == (_NONE,) else tuple(dict.fromkeys(names))
