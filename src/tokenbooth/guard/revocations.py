@@ -72,6 +72,16 @@ class FollowedRevocations:
         """Return the marks under which a token with these claims may be revoked."""
         return tuple(mark(self._issuer.url, key) for key in revocation_keys(claims))
 
+    def passes(self, marks: tuple[bytes, ...]) -> bool:
+        """Tell at once that none of the marks is revoked; False leaves it to `refuse_revoked`."""
+        follower = self._follower.get()
+        known_at = follower.known_at
+        return (
+            known_at is not None
+            and self._clock.monotonic() - known_at <= self._max_lag
+            and follower.revoked.keys().isdisjoint(marks)
+        )
+
     def refuse_revoked(self, marks: tuple[bytes, ...], issued_at: float) -> Steps[None]:
         """Raise InvalidToken when one of the marks is revoked, GuardUnavailable when unknown."""
         follower = self._follower.get()

@@ -65,8 +65,9 @@ class JwtVerifier:
             if self._clock.now() < seen.ends and seen.key in self._keys.keys_now(
                 seen.kid, seen.key.alg
             ):
-                if self._revocations is not None:
-                    yield from self._revocations.refuse_revoked(seen.marks, seen.issued_at)
+                followed = self._revocations
+                if followed is not None and not followed.passes(seen.marks):
+                    yield from followed.refuse_revoked(seen.marks, seen.issued_at)
                 return seen.caller
             self._seen.forget(digest)
         try:
