@@ -124,7 +124,7 @@ def test_the_header_cannot_choose_another_algorithm(issuer, guard, alg):
         {"kid": "' OR 1=1 --"},
         {"kid": "a\x00b"},
         {"kid": "x" * 1000},
-        {"kid": 7},
+        {"kid": 70_007_007},
         {"kid": '"\r\nSet-Cookie: a=b'},
         {"crit": ["exp"]},
         {"b64": False},

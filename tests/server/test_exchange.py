@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.server.booths import FORM, http_scope, running
 from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge
+from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.exchange import ClientGone, Exchange
-from tokenbooth.server.settings import parse_networks
 
 PROXIES = parse_networks("10.0.0.0/8, fd00::/8")
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.server.settings import (
     Settings,
     SettingsRefused,
     is_loopback,
     issuer_url_mistakes,
-    parse_networks,
 )
 
 

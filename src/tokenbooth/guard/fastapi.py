@@ -1,10 +1,12 @@
 """The guard as a FastAPI dependency, which OpenAPI shows as a security scheme."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from tokenbooth.guard.asgi import request_url, token_headers
 from tokenbooth.guard.caller import Caller
+from tokenbooth.guard.certificates import Certificate, CertificatePlaces
 from tokenbooth.guard.refusal import Refusal
 from tokenbooth.protocol.scope import Scope
 
@@ -30,9 +32,16 @@ class Verifier(Protocol):
 
     issuer: str
     audience: str
+    certificates: CertificatePlaces
 
     async def verify(
-        self, headers: list[tuple[str, str]], method: str, url: str, *, scopes: Scope
+        self,
+        headers: list[tuple[str, str]],
+        method: str,
+        url: str,
+        *,
+        scopes: Scope,
+        certificate: Certificate,
     ) -> Caller:
         """Return the caller, or raise Refusal."""
 
@@ -79,6 +88,7 @@ class _Requirement(SecurityBase):
                 asgi.get("method", "GET"),
                 request_url(asgi),
                 scopes=self._scope,
+                certificate=partial(self._guard.certificates.find, asgi),
             )
         except Refusal as refusal:
             _word_by_rfc_6750(asgi)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.guard.caller import Caller
+from tokenbooth.guard.certificates import Certificate, CertificatePlaces, check_certificate
 from tokenbooth.guard.introspection import Introspection
 from tokenbooth.guard.issuer import Issuer
 from tokenbooth.guard.legacy_basic import LegacyBasic
@@ -73,6 +74,8 @@ class Guard:
     DPoP-bound tokens pass with a proof; with `dpop="required"` no others do. Proofs name the URL
     that was called: `public_url` is this API's, as callers write it, unless `audience` is. With
     `dpop_nonce_key`, which all processes share, proofs must hold a fresh nonce.
+    Certificate-bound tokens pass over connections with their certificate. Where a proxy ends TLS,
+    `trusted_proxies` (CIDR) are those whose `client_certificate_header` is believed.
     """
 
     def __init__(
@@ -95,6 +98,8 @@ class Guard:
         dpop_nonce_key: SecretSource | None = None,
         dpop_replay_size: int = 200_000,
         public_url: str | None = None,
+        trusted_proxies: Iterable[str] = (),
+        client_certificate_header: str = "client-cert",
         cache_seconds: float = 30.0,
         cache_size: int = 10_000,
         allow_plain_http_for_development: bool = False,
@@ -141,6 +146,7 @@ class Guard:
             clock=clock,
         )
         self._is_dpop_required = dpop == "required"
+        self.certificates = CertificatePlaces(trusted_proxies, client_certificate_header)
         self._keys = RemoteKeySet(line.jwks_uri, http, clock)
         self._revocations: FollowedRevocations | None = None
         if follow_revocations:
@@ -197,13 +203,15 @@ class Guard:
         url: str = "",
         *,
         scopes: Scope | str | Iterable[str] = (),
+        certificate: Certificate = None,
     ) -> Caller:
         """Return the caller behind a request; raises Refusal, which holds the answer to send.
 
-        All of `scopes` are needed. Nothing here blocks the event loop.
+        All of `scopes` are needed. `certificate` is the one of the TLS connection in DER, or a
+        function that finds it. Nothing here blocks the event loop.
         """
         try:
-            return await run_async(self._caller(headers, method, url, scopes))
+            return await run_async(self._caller(headers, method, url, scopes, certificate))
         except BearerError as error:
             raise self._refusal(error, method, url) from error
 
@@ -214,10 +222,11 @@ class Guard:
         url: str = "",
         *,
         scopes: Scope | str | Iterable[str] = (),
+        certificate: Certificate = None,
     ) -> Caller:
         """Return the caller behind a request, as `verify` does, for code without an event loop."""
         try:
-            return run_blocking(self._caller(headers, method, url, scopes))
+            return run_blocking(self._caller(headers, method, url, scopes, certificate))
         except BearerError as error:
             raise self._refusal(error, method, url) from error
 
@@ -231,7 +240,12 @@ class Guard:
         return requirement(self, Scope.of(scopes))
 
     def _caller(
-        self, headers: Headers, method: str, url: str, scopes: Scope | str | Iterable[str]
+        self,
+        headers: Headers,
+        method: str,
+        url: str,
+        scopes: Scope | str | Iterable[str],
+        certificate: Certificate,
     ) -> Steps[Caller]:
         if not isinstance(headers, Mapping):
             headers = tuple(headers)  # read twice where there is a proof
@@ -241,7 +255,9 @@ class Guard:
         scheme, credentials = read_authorization(values)
         if scheme == DPOP:
             proofs = header_values(headers, "dpop")
-            return (yield from self._proved_caller(credentials, proofs, method, url, scopes))
+            caller = yield from self._proved_caller(credentials, proofs, method, url, scopes)
+            check_certificate(caller, certificate)
+            return caller
         if self._is_dpop_required:
             raise NoToken("Send a DPoP-bound token: Authorization: DPoP ...", reason="no_dpop")
         if scheme == BEARER:
@@ -251,6 +267,7 @@ class Guard:
             caller = yield from self._basic.verify(credentials)
         else:
             raise NoToken("Send an access token: Authorization: Bearer ...", reason="other_scheme")
+        check_certificate(caller, certificate)
         if scopes:
             _check_scope(caller, scopes)
         return caller
@@ -276,7 +293,7 @@ class Guard:
         return caller
 
     def _bearer_caller(self, token: str, others: Authorization | None) -> Steps[Caller]:
-        """Check a token sent as Bearer, which must be bound to nothing."""
+        """Check a token sent as Bearer, which must be bound to no key."""
         return refuse_bound((yield from self._token_caller(token, others)))
 
     def _token_caller(self, token: str, others: Authorization | None) -> Steps[Caller]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import partial
 from typing import Any
 
 from tokenbooth.guard.asgi import request_url, token_headers
@@ -51,6 +52,7 @@ class GuardMiddleware:
                 scope.get("method", "GET"),
                 request_url(scope),
                 scopes=self._scopes,
+                certificate=partial(self._guard.certificates.find, scope),
             )
         except Refusal as refusal:
             await _answer(refusal, scope, receive, send)

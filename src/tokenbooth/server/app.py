@@ -13,6 +13,7 @@ from tokenbooth.protocol.errors import (
     printable,
 )
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
+from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.remote.public_fetch import PublicFetch
 from tokenbooth.server.admission import Admission
 from tokenbooth.server.bootstrap import Booth, open_booth
@@ -30,7 +31,7 @@ from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.router import Route, Routes, make_routes
 from tokenbooth.server.service import Service
-from tokenbooth.server.settings import Settings, parse_names, parse_networks
+from tokenbooth.server.settings import Settings, parse_names
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.tls_listener import TlsListener
 from tokenbooth.server.vault import VaultError

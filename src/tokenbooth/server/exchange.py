@@ -3,10 +3,10 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge, printable
+from tokenbooth.protocol.networks import Networks, is_within
 from tokenbooth.server.deadlines import Deadlines
 
 Scope = MutableMapping[str, Any]
@@ -14,7 +14,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-Networks = tuple[IPv4Network | IPv6Network, ...]
 Header = tuple[bytes, bytes]
 
 _ID_BYTES = 12
@@ -65,17 +64,17 @@ class Exchange:
     def is_from(self, networks: Networks) -> bool:
         """Whether the other end of the connection itself is in one of these networks."""
         peer = self.scope.get("client")
-        return bool(networks) and peer is not None and _is_within(peer[0], networks)
+        return bool(networks) and peer is not None and is_within(peer[0], networks)
 
     def source(self, trusted_proxies: Networks) -> str:
         """Return the caller's address; a trusted proxy's word for it counts."""
         peer = self.scope.get("client")
         address = peer[0] if peer else "unknown"
-        if not trusted_proxies or not _is_within(address, trusted_proxies):
+        if not trusted_proxies or not is_within(address, trusted_proxies):
             return str(address)
         # From right to left: the first address that no trusted proxy of ours wrote.
         for hop in reversed(",".join(self.headers(b"x-forwarded-for")).split(",")):
-            if hop.strip() and not _is_within(hop.strip(), trusted_proxies):
+            if hop.strip() and not is_within(hop.strip(), trusted_proxies):
                 return printable(hop.strip(), limit=64)
         return str(address)
 
@@ -140,13 +139,3 @@ class Exchange:
 
 def _too_slow() -> InvalidRequest:
     return InvalidRequest("The body came too slowly.", reason="slow_body")
-
-
-def _is_within(address: str, networks: Networks) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    # A socket for both versions shows IPv4 callers as ::ffff:192.0.2.1.
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(parsed in network for network in networks)

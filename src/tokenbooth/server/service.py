@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
-from tokenbooth.server.exchange import Networks
+from tokenbooth.protocol.networks import Networks
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry

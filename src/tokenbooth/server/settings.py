@@ -13,6 +13,7 @@ import msgspec
 from tokenbooth.protocol.certificate import SELF_SIGNED, TLS
 from tokenbooth.protocol.dialects import Dialect, DialectRefused, built_in_dialects, parse_dialect
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
+from tokenbooth.protocol.networks import parse_networks
 
 PREFIX = "TOKENBOOTH_"
 DEFAULT_DATABASE = "sqlite:///tokenbooth.db"
@@ -219,10 +220,3 @@ def is_loopback(host: str) -> bool:
 def parse_names(text: str) -> tuple[str, ...]:
     """Read comma-separated names."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def parse_networks(
-    text: str,
-) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    """Read comma-separated CIDR networks; raises ValueError that names the bad one."""
-    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
