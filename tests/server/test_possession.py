@@ -233,6 +233,22 @@ async def test_a_refused_nonce_uses_up_no_proof(town, secret):
     assert await town.store.forget_claims(PROOF_PREFIX, town.clock.now() + 9999) == 0
 
 
+async def test_without_a_key_for_nonces_nothing_is_issued(town):
+    await town.add_issuer("bare", policy=IssuerPolicy(dpop_nonce=True))
+    await town.add_api("beach", "https://beach.example", "sand", issuer="bare")
+    secret = await town.add_client(access={"beach": "sand"}, issuer="bare")
+    for key in await town.store.list_keys():
+        if (key.issuer, key.purpose) == ("bare", "seal"):
+            await town.store.delete_key("bare", key.kid)
+    await town.registry.refresh()
+
+    answer = await ask(
+        town, secret, fresh(town, url=f"{BASE_URL}/bare/oauth2/token"), path="/bare/oauth2/token"
+    )
+
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+
+
 @pytest.fixture
 async def phone(town):
     await town.add_issuer("phone", refresh_tokens=True)

@@ -7,7 +7,11 @@ from tokenbooth.protocol import base64url
 from tokenbooth.protocol.confirmation import Confirmation
 from tokenbooth.protocol.dpop import Proof, ProofRefused, check_proof
 from tokenbooth.protocol.dpop_nonce import NonceOffice
-from tokenbooth.protocol.errors import InvalidDpopProof, UseDpopNonce
+from tokenbooth.protocol.errors import (
+    InvalidDpopProof,
+    TemporarilyUnavailable,
+    UseDpopNonce,
+)
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import TOKEN_PATH, IssuerView
 from tokenbooth.server.policy import Decision
@@ -93,7 +97,9 @@ def _check_nonce(proof: Proof, issuer: IssuerView, now: float) -> None:
         return
     sealing = issuer.keys.sealing
     if sealing is None:
-        return  # Nothing can be issued either, and whoever tries says so.
+        raise TemporarilyUnavailable(
+            "The issuer has no key for nonces; the operator must make one.", reason="no_key"
+        )
     raise UseDpopNonce(
         "The proof must hold the nonce in the header DPoP-Nonce of this answer.",
         nonce=NonceOffice(sealing.derive(b"dpop")).current(now),
