@@ -122,8 +122,8 @@ def test_a_worker_killed_while_others_revoke_brings_no_token_back(tmp_path):
         for thread in threads:
             thread.start()
         try:
-            for _ in range(2):
-                time.sleep(0.7)
+            for enough in (5, 10):
+                eventually(lambda enough=enough: len(revoked) >= enough, within=20)
                 os.kill(_a_worker_of(service), signal.SIGKILL)
         finally:
             stop.set()
@@ -131,5 +131,4 @@ def test_a_worker_killed_while_others_revoke_brings_no_token_back(tmp_path):
                 thread.join()
         eventually(lambda: service.http.get("/readyz").status_code == 200, within=20)
 
-        assert len(revoked) > 5
         assert not any(service.is_active(client, token) for token in revoked)
