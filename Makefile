@@ -8,6 +8,9 @@ UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never $(BIN)/uv --quiet --no-progres
 # The environment is named, so that another one which happens to be active is left alone.
 INTO := --python $(BIN)/python
 EDITABLE = $(UV) pip install $(INTO) --no-deps --no-build-isolation --editable .
+# npm comes with the development lock, runs nothing of what it installs, and trusts the machine's certificates too.
+NODE := tests/interop/node
+NPM = NODE_USE_SYSTEM_CA=1 $(BIN)/python scripts/npm $(NODE)
 COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
 # Arguments for `make run`, `make bench` and `make pytest`.
@@ -34,7 +37,7 @@ check: $(STAMPS)/dev ## Format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-pytest: $(STAMPS)/dev ## Run the tests (ARGS="tests/protocol -k scope")
+pytest: $(STAMPS)/dev $(STAMPS)/node ## Run the tests (ARGS="tests/protocol -k scope")
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile \
 		--cov --cov-report=term $(ARGS)
 
@@ -53,11 +56,13 @@ lock: $(STAMPS)/uv ## Lock the dependencies of pyproject.toml (UPGRADE=1 for new
 	$(COMPILE) pyproject.toml --all-extras --group dev --constraints requirements/run.lock \
 		--output-file requirements/dev.lock
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.lock
+	@$(MAKE) --no-print-directory $(STAMPS)/dev
+	$(NPM) lock
 
-venv: $(STAMPS)/dev ## Make .venv with all that development needs
+venv: $(STAMPS)/dev $(STAMPS)/node ## Make .venv with all that development needs
 
 clean: ## Remove .venv and everything that was built
-	rm -rf $(VENV) build dist site htmlcov .coverage .coverage.* coverage.xml
+	rm -rf $(VENV) $(NODE)/node_modules build dist site htmlcov .coverage .coverage.* coverage.xml
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -79,3 +84,8 @@ $(STAMPS)/dev: $(STAMPS)/uv requirements/run.lock requirements/dev.lock pyprojec
 	@$(UV) pip sync $(INTO) --require-hashes requirements/dev.lock
 	@$(EDITABLE)
 	@touch $(STAMPS)/run $@
+
+$(STAMPS)/node: $(STAMPS)/dev $(NODE)/package-lock.json
+	@echo "Installing the JavaScript libraries that the tests run"
+	@$(NPM) ci
+	@touch $@

@@ -1,5 +1,6 @@
 """The lock files hold every dependency, by name and hash, and no address."""
 
+import json
 import re
 import tomllib
 from itertools import chain
@@ -9,7 +10,8 @@ import pytest
 from tests.architecture.sources import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = sorted((ROOT / "requirements").iterdir())
+NODE = ROOT / "tests" / "interop" / "node"
+LOCKS = [*sorted((ROOT / "requirements").iterdir()), NODE / "package-lock.json"]
 PINNED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", re.MULTILINE)
 
 
@@ -52,3 +54,14 @@ def test_a_lock_names_no_address(lock) -> None:
     text = lock.read_text(encoding="utf-8")
 
     assert re.findall(r"https?://|--(?:extra-)?index-url|--find-links|file:", text) == []
+
+
+def test_the_lock_of_npm_holds_the_named_versions_by_hash() -> None:
+    wanted = json.loads((NODE / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    locked = json.loads((NODE / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+
+    pinned = {name: locked[f"node_modules/{name}"]["version"] for name in wanted}
+    unhashed = [name for name, package in locked.items() if name and not package.get("integrity")]
+
+    assert pinned == wanted
+    assert unhashed == []
