@@ -23,6 +23,8 @@ KeyStatus = Literal["next", "current", "retired", "expired"]
 
 IN_DATABASE = "database"
 LONGEST_LEAD = 30 * DAY
+# Every node has the key by then: no node is shown a token of a key that it does not know.
+SHORTEST_LEAD = 2
 # A key set is cached for minutes by most verifiers, and for 12 hours by .NET's.
 LEAST_PUBLISH_AHEAD = 900
 
@@ -77,6 +79,7 @@ async def rotate_key(
 ) -> KeyView:
     """Have another key in use in `lead` seconds; None: as far ahead as the schedule publishes.
 
+    At least SHORTEST_LEAD pass, so that all nodes of the service have it.
     `alg` is the issuer's from then on. `signer` is "database" or a PKCS#11 URI; None: where the
     key in use is.
     """
@@ -94,7 +97,9 @@ async def rotate_key(
     if wished != found:  # first, or the service would bring the old algorithm back
         await booth.store.replace_issuer(wished)
     try:
-        made = await _keeper(booth).rotate(wished, purpose, lead=lead, place=place)
+        made = await _keeper(booth).rotate(
+            wished, purpose, lead=max(lead, SHORTEST_LEAD), place=place
+        )
     except (DeviceRefused, KeyRefused, KeysAreBusy) as error:
         if wished != found:
             await booth.store.replace_issuer(found)

@@ -1,6 +1,7 @@
 """Keys that live in a device (PKCS#11 3.0): made there, used there, never seen here."""
 
 import asyncio
+import contextlib
 import hashlib
 import queue
 import threading
@@ -171,15 +172,17 @@ class _Device:
         """Start anew: the device may have been restarted, and old handles mean nothing."""
         self._keys.clear()
         self._sessions.clear()
-        if self._library is not None:
-            self._guarded(self._library.reinitialize)
+        library, self._library = self._library, None
+        if library is not None:
+            with contextlib.suppress(DeviceRefused):  # it has gone, and cannot be taken leave of
+                self._guarded(library.finalize)
 
     def _session(self, uri: Pkcs11Uri) -> "pkcs11.Session":
         import pkcs11
 
         name = (uri.token, uri.serial)
         if name not in self._sessions:
-            self._library = self._library or pkcs11.lib(self._path)
+            self._library = pkcs11.lib(self._path)  # initialised anew, where that is needed
             serial = uri.serial.encode() if uri.serial is not None else None
             token = self._library.get_token(token_label=uri.token, token_serial=serial)
             self._sessions[name] = self._logged_in(token, name, uri)

@@ -1,5 +1,7 @@
 """Whether the process is alive, and whether it can do its work."""
 
+import asyncio
+
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.service import Service
 from tokenbooth.server.wire import send_json
@@ -17,12 +19,29 @@ async def readyz(exchange: Exchange, service: Service) -> None:
         for view in service.registry.issuers.values()
         if view.unusable is None and (view.keys.signing is None or view.keys.sealing is None)
     ]
+    missing += await _silent_signers(service)
     if not await service.readiness.is_database_well(service.store, service.clock):
         missing.append("the database cannot be read and written")
+    if all(view.unusable is not None for view in service.registry.issuers.values()):
+        missing.append("no issuer can be used")
     if missing:
         await send_json(exchange, {"status": "unavailable", "missing": missing}, status=503)
     else:
         await send_json(exchange, {"status": "ready", **_unusable(service)})
+
+
+async def _silent_signers(service: Service) -> list[str]:
+    """Return which signing keys cannot be used now, although they are known."""
+    views = [view for view in service.registry.issuers.values() if view.keys.signing is not None]
+    answers = await asyncio.gather(
+        *(view.keys.signing.check() for view in views if view.keys.signing is not None),
+        return_exceptions=True,
+    )
+    return [
+        f"the signing key of issuer {view.name} does not answer"
+        for view, answer in zip(views, answers, strict=True)
+        if answer is not None
+    ]
 
 
 def _unusable(service: Service) -> dict[str, object]:
