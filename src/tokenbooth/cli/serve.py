@@ -60,8 +60,8 @@ USAGE, FAILED = 2, 1
 @click.option(
     "--client-certificate-header",
     metavar="NAME[:FORMAT]",
-    help="Where trusted proxies forward the client's certificate: rfc9440, escaped-pem or "
-    "base64-der.  [default: client-cert:rfc9440]",
+    help="Where trusted proxies forward the client's certificate: byte-sequence, escaped-pem or "
+    "base64-der.  [default: client-cert:byte-sequence]",
 )
 @click.option("--log-format", type=click.Choice(["console", "json"]))
 @click.option("--json", "as_json", is_flag=True, help="Say where the service listens as JSON.")

@@ -29,6 +29,7 @@ class TokenEndpoint:
         token_url: str | None,
         dialect: Dialect,
         auth_method: str | None,
+        has_certificate: bool = False,
         fetch: Fetch,
         clock: Clock,
     ) -> None:
@@ -36,6 +37,7 @@ class TokenEndpoint:
         self._token_url = token_url
         self._dialect = dialect
         self._auth_method = auth_method
+        self._has_certificate = has_certificate
         self._fetch = fetch
         self._clock = clock
         self._found: tuple[ServerMetadata, float] | None = None
@@ -49,7 +51,9 @@ class TokenEndpoint:
             raise MetadataRefused(
                 f"Give the token_url: the metadata of {metadata.issuer} names no token endpoint."
             )
-        return Located(url=metadata.token_endpoint, auth_method=self._method(metadata))
+        aliases = metadata.mtls_endpoint_aliases if self._has_certificate else None
+        url = (aliases and aliases.token_endpoint) or metadata.token_endpoint  # RFC 8705 §5
+        return Located(url=url, auth_method=self._method(metadata))
 
     def _metadata(self, timeout: float) -> ServerMetadata:
         found = self._found

@@ -22,6 +22,7 @@ from tokenbooth.remote.address import shown
 from tokenbooth.remote.fetch import Request, Response
 
 AUTH_METHODS = ("basic", "basic-raw", "body")  # ways to send a secret
+CERTIFICATE = "certificate"  # not chosen: the connection itself proves who the client is
 ASSERTION = "assertion"  # not chosen, but what a private key or a foreign token is sent as
 DEFAULT_LIFETIME = 300.0  # where neither the answer nor the token says how long it lives
 
@@ -53,8 +54,8 @@ class Wish:
 class Proof:
     """How the client proves itself, read for this one request."""
 
-    method: str  # one of AUTH_METHODS, or ASSERTION
-    secret: Secret  # or the assertion
+    method: str  # one of AUTH_METHODS, ASSERTION or CERTIFICATE
+    secret: Secret  # or the assertion, or empty
     refresh_token: Secret | None = None
     dpop: str | None = None  # the DPoP proof for this request
 
@@ -77,6 +78,8 @@ def build_token_request(wish: Wish, proof: Proof, *, url: str, timeout: float) -
             ("client_assertion_type", assertion_type_of(proof.secret)),
             ("client_assertion", proof.secret.reveal()),
         ]
+    elif proof.method == CERTIFICATE:  # RFC 8705 §2
+        pairs.append(("client_id", wish.client_id))
     else:
         raw = proof.method == "basic-raw"
         authorization = basic_authorization(wish.client_id, proof.secret, raw=raw)
@@ -159,7 +162,7 @@ def failure_of(
 def _redacted(text: str, proof: Proof) -> str:
     # A server may echo what it was sent.
     for secret in (proof.secret, proof.refresh_token):
-        if secret is not None:
+        if secret:
             for form in {secret.reveal(), form_encode(secret.reveal())}:
                 text = text.replace(form, "***")
     return text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tokenbooth.client.credentials import SecretSource, secret_reader
 from tokenbooth.client.errors import ConfigurationRefused
-from tokenbooth.client.exchange import ASSERTION
+from tokenbooth.client.exchange import ASSERTION, CERTIFICATE
 from tokenbooth.client.private_key import KeySource, key_reader, signing_reader
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.secret import Secret
@@ -26,14 +26,21 @@ def proof_of(
     secret: SecretSource | None,
     private_key: KeySource | None,
     assertion: SecretSource | None,
+    has_certificate: bool = False,
     client_id: str,
     issuer: str | None,
     auth_method: str | None,
     clock: Clock,
 ) -> Proving:
-    """Return the one way that was chosen; raises ConfigurationRefused for none and for two."""
-    if sum(each is not None for each in (secret, private_key, assertion)) != 1:
-        raise ConfigurationRefused("Give one of secret, private_key and assertion.")
+    """Return the one way that was chosen; raises ConfigurationRefused for none and for two.
+
+    Beside another way a certificate only binds the tokens.
+    """
+    given = sum(each is not None for each in (secret, private_key, assertion))
+    if given == 0 and has_certificate and auth_method is None:
+        return Proving(method=CERTIFICATE, read=lambda: Secret(""))
+    if given != 1:
+        raise ConfigurationRefused("Give one of secret, private_key, assertion and certificate.")
     if secret is not None:
         return Proving(method=auth_method, read=secret_reader(secret))
     if auth_method is not None:

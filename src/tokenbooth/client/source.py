@@ -11,6 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tokenbooth.client.cache import HeldRefreshToken, HeldToken
+from tokenbooth.client.certificate import (
+    CertificateSource,
+    CertifiedFetch,
+    ClientCertificate,
+)
 from tokenbooth.client.configuration import check_auth_method, check_place, wish_for
 from tokenbooth.client.credentials import SecretSource
 from tokenbooth.client.dpop import prover_of
@@ -24,7 +29,7 @@ from tokenbooth.client.token import Token
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.protocol.dialects import STANDARD, Dialect
 from tokenbooth.remote.address import AddressRefused, checked_address, shown
-from tokenbooth.remote.fetch import Fetch, HttpFetch
+from tokenbooth.remote.fetch import Fetch, HttpFetch, default_tls
 from tokenbooth.remote.flight import SingleFlight
 from tokenbooth.remote.per_process import PerProcess
 
@@ -52,9 +57,10 @@ class TokenSource:
     """Fetches a token when first asked, renews it ahead of its end, and hands it to everybody.
 
     Give an `issuer`, whose metadata tells the rest, or the `token_url` itself; and one proof of
-    who is calling: a `secret`, a `private_key`, or an `assertion`, the token that the platform
-    gives this workload. One source serves any number of threads and event loops; together they
-    have one token request in flight.
+    who is calling: a `secret`, a `private_key`, an `assertion`, the token that the platform gives
+    this workload, or a TLS `certificate`, which beside another proof only binds the tokens. One
+    source serves any number of threads and event loops; together they have one token request in
+    flight.
 
     With `dpop=True`, or a key, its tokens are bound to that key: whoever steals one cannot use it
     (RFC 9449). A key that is not given is made, and never leaves this process.
@@ -67,6 +73,7 @@ class TokenSource:
         secret: SecretSource | None = None,
         private_key: KeySource | None = None,
         assertion: SecretSource | None = None,
+        certificate: CertificateSource | None = None,
         issuer: str | None = None,
         token_url: str | None = None,
         scope: str | Iterable[str] | None = None,
@@ -90,6 +97,7 @@ class TokenSource:
             secret=secret,
             private_key=private_key,
             assertion=assertion,
+            has_certificate=certificate is not None,
             client_id=client_id,
             issuer=issuer,
             auth_method=auth_method,
@@ -98,13 +106,21 @@ class TokenSource:
         self._shown = f"client_id={client_id!r}, " + (
             f"token_url={shown(token_url)!r}" if token_url else f"issuer={shown(issuer or '')!r}"
         )
+        self._tls = tls if certificate is None else tls or default_tls()
+        self._certificate = (
+            None
+            if self._tls is None or certificate is None
+            else ClientCertificate(certificate, self._tls)
+        )
         self._own_fetch = HttpFetch(
-            allow_plain_http_for_development=self._allow_plain_http, tls=tls
+            allow_plain_http_for_development=self._allow_plain_http, tls=self._tls
         )
         self._clock = clock
         self._monotonic = clock.monotonic
         self._pacing = pacing or Pacing()
         fetch = fetch or self._own_fetch
+        if self._certificate is not None:
+            fetch = CertifiedFetch(fetch, self._certificate)
         self._prover = prover_of(dpop=dpop, clock=clock)
         self._renewal = Renewal(
             wish=wish,
@@ -113,6 +129,7 @@ class TokenSource:
                 token_url=token_url,
                 dialect=wish.dialect,
                 auth_method=proving.method,
+                has_certificate=certificate is not None,
                 fetch=fetch,
                 clock=clock,
             ),
@@ -200,6 +217,16 @@ class TokenSource:
     def note_nonce(self, url: str, unverified_nonce: str | None) -> bool:
         """Use an API's DPoP-Nonce in the proofs for it; tell whether it is a new one."""
         return self._prover is not None and self._prover.note_nonce(url, unverified_nonce)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the TLS settings with the certificate, for the HTTP client that calls APIs.
+
+        Tokens that are bound to the certificate work over its connections alone:
+        `httpx2.Client(auth=source.auth, verify=source.tls_context())`.
+        """
+        if self._tls is None:
+            self._tls = default_tls()
+        return self._tls
 
     def check_target(self, url: str) -> None:
         """Refuse to send the token to this URL in the clear; raises ConfigurationRefused."""

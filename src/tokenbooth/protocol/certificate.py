@@ -155,8 +155,7 @@ def _parse_dn(text: str) -> x509.Name:
     except (ValueError, TypeError) as error:
         raise CertificateRefused(
             "Write the subject as RFC 4514 has it, without spaces after the commas and the last "
-            "part first, as in CN=billing,O=Example,C=SE. To print one: "
-            "openssl x509 -noout -subject -nameopt RFC2253 -in FILE"
+            "part first, as in CN=billing,O=Example,C=SE."
         ) from error
     return name
 

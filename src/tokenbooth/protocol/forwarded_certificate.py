@@ -27,7 +27,7 @@ class ForwardingHeader:
     def parse(cls, text: str) -> Self:
         """Read "NAME" (RFC 9440) or "NAME:FORMAT"; raises ValueError that says what is possible."""
         name, colon, wanted = text.partition(":")
-        read = FORMATS.get(wanted if colon else "rfc9440")
+        read = FORMATS.get(wanted if colon else "byte-sequence")
         if read is None or not _HEADER_NAME.fullmatch(name):
             message = f"use NAME or NAME:FORMAT with a format of {', '.join(FORMATS)}"
             raise ValueError(message)
@@ -58,7 +58,7 @@ def read_escaped_pem(value: str) -> bytes:
 
 
 FORMATS: dict[str, Callable[[str], bytes]] = {
-    "rfc9440": read_byte_sequence,
+    "byte-sequence": read_byte_sequence,
     "escaped-pem": read_escaped_pem,
     "base64-der": decode_base64,
 }

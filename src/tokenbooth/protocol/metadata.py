@@ -16,6 +16,15 @@ class MetadataRefused(ProtocolError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointAliases:
+    """Where clients with TLS certificates go instead (RFC 8705 §5)."""
+
+    token_endpoint: str | None = None
+    introspection_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerMetadata:
     """The metadata that a machine needs; what is not published is None."""
 
@@ -30,6 +39,7 @@ class ServerMetadata:
     introspection_endpoint_auth_methods_supported: tuple[str, ...] | None = None
     grant_types_supported: tuple[str, ...] | None = None
     scopes_supported: tuple[str, ...] | None = None
+    mtls_endpoint_aliases: EndpointAliases | None = None
 
 
 _ENDPOINTS = (
@@ -89,14 +99,19 @@ def parse_metadata(document: bytes, *, issuer: str) -> ServerMetadata:
             f"Configure the issuer exactly as it names itself: configured is {issuer!r}, "
             f"the metadata says {printable(metadata.issuer, 200)!r}."
         )
-    for name in _ENDPOINTS:
-        url = getattr(metadata, name)
-        if url is not None:
-            _check_url(name, url)
-            if issuer.startswith("https:") and not url.startswith("https:"):
-                # Downgrade: an https issuer must not lead secrets and keys onto plain http.
-                raise MetadataRefused(f"The metadata's {name} is not https although the issuer is.")
+    for place in filter(None, (metadata, metadata.mtls_endpoint_aliases)):
+        for name in _ENDPOINTS:
+            _check_endpoint(name, getattr(place, name, None), issuer=issuer)
     return metadata
+
+
+def _check_endpoint(name: str, url: str | None, *, issuer: str) -> None:
+    if url is None:
+        return
+    _check_url(name, url)
+    if issuer.startswith("https:") and not url.startswith("https:"):
+        # Downgrade: an https issuer must not lead secrets and keys onto plain http.
+        raise MetadataRefused(f"The metadata's {name} is not https although the issuer is.")
 
 
 def _check_url(name: str, url: str) -> None:

@@ -61,6 +61,13 @@ class Fetch(Protocol):
         """Return the answer whatever its status; raises FetchFailed when there is none."""
 
 
+def default_tls() -> ssl.SSLContext:
+    """Return TLS settings that trust what this machine trusts."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
 class HttpFetch:
     """Fetches over httpx2.
 
@@ -105,7 +112,7 @@ class HttpFetch:
     def _client(self, *, use_proxies: bool) -> "httpx2.Client":
         import httpx2
 
-        tls = self._tls or httpx2.create_ssl_context()
+        tls = self._tls or default_tls()
         client = httpx2.Client(
             verify=tls,
             trust_env=use_proxies,

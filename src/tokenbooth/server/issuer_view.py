@@ -47,6 +47,7 @@ class IssuerView:
     keys: IssuerKeys
     grant_types: tuple[str, ...]
     metadata: bytes = field(repr=False)  # RFC 8414
+    mtls_url: str | None = None  # its place at the address for clients with certificates
     unusable: str | None = None  # why nothing of this issuer can be answered now
     # A new one for every view, so that others can tell views apart without keeping them alive.
     mark: object = field(default_factory=object, repr=False, compare=False)
@@ -68,6 +69,9 @@ def view_issuer(
 ) -> IssuerView:
     """Put the view together."""
     url = issuer_url(issuer, base_url)
+    # An issuer with an address of its own is not reached under the service's other address.
+    is_here = url == base_url or url.startswith(base_url + "/")
+    mtls_url = offer.url + url.removeprefix(base_url) if offer.url and is_here else None
     return IssuerView(
         record=issuer,
         name=issuer.name,
@@ -79,8 +83,9 @@ def view_issuer(
         grant_types=grants_of(issuer),
         metadata=msgspec.json.encode(
             _metadata(issuer, url, dialect, apis, methods=AUTH_METHODS + offer.methods)
-            | _certificate_metadata(url, base_url, dialect, offer)
+            | _certificate_metadata(mtls_url, dialect, offer)
         ),
+        mtls_url=mtls_url,
     )
 
 
@@ -113,6 +118,7 @@ def _metadata(
         "grant_types_supported": grants_of(issuer),
         "response_types_supported": [],  # RFC 8414 §2: required, even where there are none
         "scopes_supported": sorted({scope.name for api in apis for scope in api.scopes}),
+        **_detail_types(apis),
         "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,  # RFC 9449 §5.1
         "jwks_uri": url + JWKS_PATH,
         **_endpoint("introspection", url + INTROSPECTION_PATH, methods),
@@ -120,6 +126,12 @@ def _metadata(
         **_endpoint("revocation", url + REVOCATION_PATH, methods),
         "revocation_feed_endpoint": url + REVOCATION_FEED_PATH,
     }
+
+
+def _detail_types(apis: tuple[Api, ...]) -> dict[str, object]:
+    """Return what RFC 9396 §10 publishes, where an API has details at all."""
+    types = sorted({kind.type for api in apis for kind in api.policy.authorization_details})
+    return {"authorization_details_types_supported": types} if types else {}
 
 
 def _endpoint(name: str, url: str, methods: tuple[str, ...]) -> dict[str, object]:
@@ -132,18 +144,16 @@ def _endpoint(name: str, url: str, methods: tuple[str, ...]) -> dict[str, object
 
 
 def _certificate_metadata(
-    url: str, base_url: str, dialect: Dialect, offer: CertificateOffer
+    mtls_url: str | None, dialect: Dialect, offer: CertificateOffer
 ) -> dict[str, object]:
     """Return what RFC 8705 §3.3 and §5 publish, where the service sees certificates at all."""
     if not offer.methods:
         return {}
     members: dict[str, object] = {"tls_client_certificate_bound_access_tokens": True}
-    # An issuer with an address of its own is not reached under the service's other address.
-    if offer.url is not None and url.startswith(base_url):
-        place = offer.url + url.removeprefix(base_url)
+    if mtls_url is not None:
         members["mtls_endpoint_aliases"] = {
-            "token_endpoint": place + dialect.token_path,
-            "introspection_endpoint": place + INTROSPECTION_PATH,
-            "revocation_endpoint": place + REVOCATION_PATH,
+            "token_endpoint": mtls_url + dialect.token_path,
+            "introspection_endpoint": mtls_url + INTROSPECTION_PATH,
+            "revocation_endpoint": mtls_url + REVOCATION_PATH,
         }
     return members

@@ -113,4 +113,5 @@ def _token_urls(issuer: IssuerView, path: str) -> tuple[str, ...]:
         issuer.url + issuer.dialect.token_path,
         issuer.url + TOKEN_PATH,
         f"{parts.scheme}://{parts.netloc}{path}",
+        *((issuer.mtls_url + issuer.dialect.token_path,) if issuer.mtls_url else ()),
     )

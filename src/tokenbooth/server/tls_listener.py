@@ -13,7 +13,7 @@ import signal
 import ssl
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Never, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -65,7 +65,9 @@ class TlsListener:
         """
         authorities = self._read_authorities()
         try:
-            self.context.load_cert_chain(self._certificate, self._key)
+            # A pair that does not fit would spoil the context for good, so it is tried apart.
+            for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.context):
+                context.load_cert_chain(self._certificate, self._key, password=_refuse_password)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise SettingsRefused(
@@ -129,6 +131,11 @@ def _root_of(ssl_object: Any) -> bytes | None:  # noqa: ANN401 - its public face
         return chain[-1] if chain else None
     chain = ssl_object._sslobj.get_verified_chain()  # noqa: SLF001 - not public before 3.13
     return chain[-1].public_bytes(_DER) if chain else None
+
+
+def _refuse_password() -> Never:
+    # OpenSSL would otherwise ask for it on the terminal, where nobody sits.
+    raise ValueError("the private key is encrypted")
 
 
 def _name_of(certificate: ClientCertificate) -> str:
