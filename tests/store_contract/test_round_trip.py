@@ -60,7 +60,7 @@ apis = st.builds(
     scopes=st.lists(st.builds(ApiScope, name=texts, description=texts), max_size=3).map(tuple),
     self_service=st.booleans(),
     created_at=times,
-    policy=st.builds(ApiPolicy, claims=json_objects, authorization_details=some_names),
+    policy=st.builds(ApiPolicy, claims=json_objects, authorization_details=detail_types),
 )
 keys = st.builds(
     StoredKey,
@@ -103,7 +103,6 @@ clients = st.builds(
         ClientPolicy,
         dpop_bound=st.booleans(),
         certificate_bound=st.booleans(),
-        jwks_uri=st.none() | texts,
         networks=some_names,
         quota_per_hour=st.none() | lifetimes,
         claims=json_objects,

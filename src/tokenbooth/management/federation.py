@@ -75,7 +75,7 @@ def trusted_spiffe_id(
         others, audience = _without_audience([parse_rule(text) for text in rules])
     except (SpiffeRefused, AddressRefused, ClaimRuleRefused) as error:
         raise BadInput(str(error)) from error
-    if "*" in spiffe_id.removesuffix("/*"):
+    if "*" in spiffe_id.removesuffix("/*") or spiffe_id == f"spiffe://{trust_domain}/*":
         raise BadInput("A SPIFFE ID is exact, or ends in /* for all IDs below its path.")
     if not spiffe_id.startswith(f"spiffe://{trust_domain}/"):
         raise BadInput(f"The SPIFFE ID {spiffe_id} is not of the trust domain {trust_domain}.")

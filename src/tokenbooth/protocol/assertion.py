@@ -1,6 +1,6 @@
 """Client assertions: a client signs who it is instead of showing a secret (RFC 7523 §2.2 and §3).
 
-The audience rule is the one of draft-ietf-oauth-rfc7523bis: the issuer, and nobody else.
+The audience rule is that of its successor, still a draft: the issuer, and nobody else.
 """
 
 from collections.abc import Mapping

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tokenbooth.protocol.authorization_details import DetailType
+
 TokenFormat = Literal["jwt", "opaque"]
 CredentialKind = Literal["secret", "jwk", "certificate", "federated"]
 KeyPurpose = Literal["sign", "seal", "pepper"]
@@ -29,7 +31,7 @@ class ApiPolicy:
     """What an API may be told beyond its audience and scopes."""
 
     claims: Mapping[str, Any] = field(default_factory=dict)  # JSON, in every token for it
-    authorization_details: tuple[str, ...] = ()  # the types it understands (RFC 9396)
+    authorization_details: tuple[DetailType, ...] = ()  # what it understands (RFC 9396)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,6 @@ class ClientPolicy:
     dpop_bound: bool = False  # tokens only with a DPoP proof (RFC 9449 §5.2)
     dpop_nonce: bool = False  # its proofs must hold a nonce, wherever the issuer asks for none
     certificate_bound: bool | None = None  # None: when it authenticates by certificate
-    jwks_uri: str | None = None
     networks: tuple[str, ...] = ()  # CIDR ranges it must call from; none: anywhere
     networks_observe: bool = False  # only log what `networks` would refuse
     quota_per_hour: int | None = None  # tokens
