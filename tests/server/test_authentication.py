@@ -12,6 +12,7 @@ from tokenbooth.protocol.errors import InvalidClient
 from tokenbooth.protocol.form import Form
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.authentication import authenticate
+from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.stores.sql import SqlStore
 
 
@@ -35,6 +36,7 @@ async def reason(town, client_id, secret, issuer="default"):
             presented,
             issuer=town.issuer(issuer),
             service=town.service,
+            outcome=Outcome("192.0.2.7"),
             now=town.clock.now(),
         )
     return caught.value.reason
@@ -128,6 +130,7 @@ async def test_unknown_and_known_clients_are_refused_in_the_same_time(town, refu
                 presented,
                 issuer=town.issuer(),
                 service=town.service,
+                outcome=Outcome("nowhere"),  # a source that no failure counts for
                 now=town.clock.now(),
             )
         return perf_counter() - start

@@ -180,3 +180,18 @@ def test_any_text_is_read_as_networks_or_refused(text):
         parse_networks(text)
     except ValueError:
         return
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("failures_per_client", -1),
+        ("failures_per_source", -1),
+        ("failure_window_seconds", 0),
+        ("failure_window_seconds", 90_000),
+        ("failure_window_seconds", float("nan")),
+    ],
+)
+def test_refuses_budgets_for_failures_that_are_none(setting, value):
+    with pytest.raises(SettingsRefused, match=f"TOKENBOOTH_{setting.upper()}: "):
+        Settings.load({}, **{setting: value})

@@ -15,6 +15,7 @@ ProtocolError
 │   ├── UseDpopNonce           400 use_dpop_nonce (RFC 9449 §8)
 │   └── TemporarilyUnavailable 503 temporarily_unavailable
 ├── BearerError                what a guarded API answers (RFC 6750 §3.1)
+│       └── TooManyRequests    429
 │   ├── NoToken                401 without a code
 │   ├── MalformedRequest       400 invalid_request
 │   ├── InvalidToken           401 invalid_token
@@ -149,6 +150,12 @@ OAUTH_CODES = frozenset(
         InvalidClient,
         InvalidGrant,
         UnauthorizedClient,
+class TooManyRequests(TemporarilyUnavailable):
+    """The client asks or fails too often, and is to wait for `retry_after` seconds."""
+
+    status = 429
+
+
         UnsupportedGrantType,
         InvalidScope,
         InvalidTarget,

@@ -27,6 +27,7 @@ from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.logs import configure_logs, get_logger, outcome_writer
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.possession import PROOF_PREFIX
+from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.router import Route, Routes, make_routes
@@ -142,6 +143,7 @@ class TokenService:
             secrets=booth.secrets,
             last_uses=LastUses(),
             remote_keys=RemoteKeys(self._public_fetch, booth.clock),
+            failures=FailureBudgets.of(self._settings, booth.clock),
             clock=booth.clock,
             trusted_proxies=parse_networks(self._settings.trusted_proxy),
             forwarding_header=self._forwarding_header(),
@@ -203,7 +205,7 @@ class TokenService:
         return exchange.header(b"host") if self._routes.by_host else None
 
     async def _answer(self, exchange: Exchange, route: Route, service: Service) -> None:
-        outcome = Outcome()
+        outcome = Outcome(exchange.source(service.trusted_proxies))
         try:
             await route.endpoint(exchange, route.issuer, service, outcome)
         except OAuthError as refusal:
@@ -225,7 +227,7 @@ class TokenService:
                 "issuer": route.issuer.name,
                 "status": exchange.status,
                 "request_id": exchange.request_id,
-                "source": exchange.source(service.trusted_proxies),
+                "source": outcome.source,
                 **outcome.fields,
             }
         )

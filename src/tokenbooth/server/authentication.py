@@ -14,8 +14,10 @@ from tokenbooth.protocol.client_auth import (
 from tokenbooth.protocol.errors import InvalidClient
 from tokenbooth.protocol.presented_assertion import PresentedAssertion
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.server.attempts import Attempt
 from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient, with_registered_method
 from tokenbooth.server.issuer_view import IssuerView
+from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.proofs import assertion, certificate, federation
 from tokenbooth.server.proofs.single_use import spend
 from tokenbooth.server.records import Credential
@@ -36,17 +38,24 @@ async def authenticate(
     *,
     issuer: IssuerView,
     service: Service,
+    outcome: Outcome,
     now: float,
     shown: ShownCertificate | None = None,
     spends: bool = True,
 ) -> AuthenticatedClient:
-    """Return the client that proved itself; raises InvalidClient or StoreUnavailable.
+    """Return the client that proved itself; raises InvalidClient and others, StoreUnavailable.
 
     `spends` uses its assertion up now; otherwise whoever asked does so before anything happens.
 
     `shown` is the certificate of the connection, whatever the client proves itself with.
     """
-    caller = await _proved(presented, issuer=issuer, service=service, now=now)
+    attempt = Attempt(issuer.name, presented.client_id, service, outcome)
+    try:
+        caller = await _proved(presented, issuer=issuer, service=service, now=now)
+    except InvalidClient as refused:
+        attempt.failed(refused)
+        raise
+    await attempt.succeeded(caller)
     certificate.refuse_second_method(caller, shown)
     if spends:
         await spend(caller.uses, service.store, now)

@@ -12,10 +12,11 @@ _SECRET_OR_TOKEN = ("tbs_", "tbo_", "tbr_", "eyJ")
 class Outcome:
     """The fields of one log line; holds no secret and no token."""
 
-    __slots__ = ("fields", "result")
+    __slots__ = ("fields", "result", "source")
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
         self.result = "answered"
+        self.source = source  # the caller's address
         self.fields: dict[str, object] = {}
 
     def presents(self, presented: Presented) -> Presented:
@@ -41,6 +42,14 @@ class Outcome:
         """Note the result of a question about a token."""
         self.result = result
         self.fields |= fields
+
+    def observed(self, reason: str) -> None:
+        """Note what would have been refused, were the limit not just watched."""
+        self.fields["observed"] = [*self._already_observed(), reason]
+
+    def _already_observed(self) -> list[object]:
+        found = self.fields.get("observed")
+        return found if isinstance(found, list) else []
 
     def refused(self, code: str, reason: str) -> None:
         """Note a refusal with its private reason."""

@@ -6,6 +6,7 @@ from tokenbooth.clock import Clock
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import Networks
 from tokenbooth.server.last_uses import LastUses
+from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
@@ -24,6 +25,7 @@ class Service:
     secrets: SecretOffice
     last_uses: LastUses
     remote_keys: RemoteKeys
+    failures: FailureBudgets
     clock: Clock
     trusted_proxies: Networks
     forwarding_header: ForwardingHeader | None  # of trusted proxies alone

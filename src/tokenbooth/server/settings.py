@@ -50,6 +50,12 @@ class Settings:
     refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
     max_body_bytes: int = 65_536
     body_timeout_seconds: float = 10.0  # a sender slower than that is cut off
+    # How many failed attempts to authenticate a network has, for one client and for all together,
+    # before it is answered 429; used up, they come back evenly within the window. 0: no limit.
+    failures_per_client: int = 20
+    failures_per_source: int = 300
+    failure_window_seconds: float = 300.0
+    failures_observe: bool = False  # only log what these limits would refuse
     # Networks (CIDR, comma-separated) whose X-Forwarded-For and client certificate header count.
     trusted_proxy: str = ""
     # Where trusted proxies forward the client's certificate: NAME (RFC 9440), NAME:escaped-pem or
@@ -181,6 +187,13 @@ def _mistakes_in_numbers(settings: Settings) -> list[str]:
     ]
     if not 0 <= settings.port <= 65_535:
         found.append("TOKENBOOTH_PORT: 0 to 65535")
+    found += [
+        f"{PREFIX}{name.upper()}: 0 for no limit, or more"
+        for name in ("failures_per_client", "failures_per_source")
+        if getattr(settings, name) < 0
+    ]
+    if not 1 <= settings.failure_window_seconds <= 86_400:
+        found.append("TOKENBOOTH_FAILURE_WINDOW_SECONDS: 1 to 86400 seconds")
     return found
 
 

@@ -26,7 +26,9 @@ async def revocation(
     form = await read_form(exchange, service)
     shown = shown_certificate(exchange, service)
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization"), shown))
-    caller = await authenticate(presented, issuer=issuer, service=service, now=now, shown=shown)
+    caller = await authenticate(
+        presented, issuer=issuer, service=service, outcome=outcome, now=now, shown=shown
+    )
     question = read_token_question(form)
     try:
         token = recognise(question.unverified_token, issuer, now)

@@ -53,9 +53,7 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     if request.exchange is not None:
         # Another node may have signed the tokens that are handed in with a key of a moment ago.
         issuer = await latest(issuer, service)
-    caller = await _authenticate(
-        request, presented, exchange, issuer, service, shown=shown, now=now
-    )
+    caller = await _authenticate(request, presented, issuer, service, outcome, shown=shown, now=now)
     proof = read_proof(exchange, issuer, caller.client, now)
     decision = _DECIDING[request.grant_type](request, caller, issuer, now)
     decision = with_copied_claims(decision, caller)
@@ -91,22 +89,28 @@ def _read(form: Form, issuer: IssuerView) -> TokenRequest:
 async def _authenticate(
     request: TokenRequest,
     presented: Presented,
-    exchange: Exchange,
     issuer: IssuerView,
     service: Service,
+    outcome: Outcome,
     *,
     shown: ShownCertificate | None,
     now: float,
 ) -> AuthenticatedClient:
     if request.grant_type == JWT_BEARER:
-        caller = await jwt_bearer.prove(request, presented, issuer, service, now=now, shown=shown)
+        caller = await jwt_bearer.prove(
+            request, presented, issuer, service, outcome, now=now, shown=shown
+        )
     else:
         caller = await authenticate(
-            presented, issuer=issuer, service=service, now=now, shown=shown, spends=False
+            presented,
+            issuer=issuer,
+            service=service,
+            outcome=outcome,
+            now=now,
+            shown=shown,
+            spends=False,
         )
-    service.last_uses.note(
-        caller.credential, at=now, source=exchange.source(service.trusted_proxies)
-    )
+    service.last_uses.note(caller.credential, at=now, source=outcome.source)
     return caller
 
 

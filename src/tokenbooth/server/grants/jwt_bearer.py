@@ -10,12 +10,13 @@ from tokenbooth.protocol.certificate import ShownCertificate
 from tokenbooth.protocol.client_auth import Presented, PresentedNothing
 from tokenbooth.protocol.errors import InvalidClient, InvalidGrant, InvalidRequest
 from tokenbooth.protocol.messages import TokenRequest
-from tokenbooth.protocol.presented_assertion import read_assertion
+from tokenbooth.protocol.presented_assertion import PresentedAssertion, read_assertion
+from tokenbooth.server.attempts import Attempt
 from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.authentication import authenticate
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision
-from tokenbooth.server.policy import decide as decide_by_policy
+from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.proofs import assertion, certificate, federation
 from tokenbooth.server.service import Service
 
@@ -26,6 +27,7 @@ async def prove(
     issuer: IssuerView,
     service: Service,
     *,
+    outcome: Outcome,
     now: float,
     shown: ShownCertificate | None,
 ) -> AuthenticatedClient:
@@ -35,7 +37,13 @@ async def prove(
     caller = None
     if not isinstance(presented, PresentedNothing):
         caller = await authenticate(
-            presented, issuer=issuer, service=service, now=now, shown=shown, spends=False
+            presented,
+            issuer=issuer,
+            service=service,
+            outcome=outcome,
+            now=now,
+            shown=shown,
+            spends=False,
         )
     try:
         given = read_assertion(
@@ -43,8 +51,7 @@ async def prove(
             assertion_type=JWT_BEARER_ASSERTION,
             client_id=presented.client_id if caller is None else caller.client.client_id,
         )
-        prove_own = assertion.prove if given.method == PRIVATE_KEY_JWT else federation.prove
-        granted = await prove_own(given, issuer, service, now)
+        granted = await _proved(given, issuer, service, outcome, now)
     except InvalidClient as refused:
         # RFC 7521 §4.1.1: here the assertion is the grant, whoever sends it.
         raise InvalidGrant(refused.description, reason=refused.reason) from refused
@@ -55,6 +62,24 @@ async def prove(
 
 
 def decide(
+async def _proved(
+    given: PresentedAssertion,
+    issuer: IssuerView,
+    service: Service,
+    outcome: Outcome,
+    now: float,
+) -> AuthenticatedClient:
+    attempt = Attempt(issuer.name, given.client_id, service, outcome)
+    prove_own = assertion.prove if given.method == PRIVATE_KEY_JWT else federation.prove
+    try:
+        granted = await prove_own(given, issuer, service, now)
+    except InvalidClient as refused:
+        attempt.failed(refused)
+        raise
+    await attempt.succeeded(granted)
+    return granted
+
+
     request: TokenRequest,
     caller: AuthenticatedClient,
     issuer: IssuerView,

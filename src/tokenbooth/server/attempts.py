@@ -1,0 +1,82 @@
+"""An attempt to authenticate: whether it may be made, and from there, and what a failure costs."""
+
+import functools
+
+from tokenbooth.protocol.errors import InvalidClient, TooManyRequests
+from tokenbooth.protocol.networks import Networks, is_within, parse_network
+from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient
+from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.records import Client
+from tokenbooth.server.service import Service
+
+# Of these nobody guessed anything: no proof was sent, or the proof was right.
+_NO_GUESSES = ("no_credentials", "wrong_method", "assertion_replayed", "network_not_allowed")
+
+
+class Attempt:
+    """One attempt of one caller to prove to be one client."""
+
+    __slots__ = ("_client_id", "_issuer", "_outcome", "_service", "_was_known")
+
+    def __init__(
+        self, issuer: str, client_id: str | None, service: Service, outcome: Outcome
+    ) -> None:
+        """Begin; raises TooManyRequests when too many failed before."""
+        self._issuer = issuer
+        self._client_id = client_id or ""
+        self._service = service
+        self._outcome = outcome
+        self._was_known = service.registry.remembered(issuer, self._client_id) is not None
+        self._refuse_if_spent()
+
+    def _refuse_if_spent(self) -> None:
+        # The same for clients that do not exist: it tells nothing of those that do.
+        spent = self._service.failures.spent(self._issuer, self._client_id, self._outcome.source)
+        if spent is None:
+            return
+        reason = f"failures_of_{spent.budget}"
+        if self._service.settings.failures_observe:
+            self._outcome.observed(reason)
+            return
+        whose = "to authenticate" if spent.budget == "source" else "to authenticate as this client"
+        raise TooManyRequests(
+            f"Too many failed attempts {whose} came from this address. "
+            f"Check the credentials, and try again in {spent.seconds} s.",
+            reason=reason,
+            retry_after=spent.seconds,
+        )
+
+    def failed(self, refused: InvalidClient) -> None:
+        """Count the failure; raises InvalidClient when it is to be answered otherwise."""
+        if refused.reason == "wrong_method" and not self._may_come_from_here():
+            # The refusal says that the proof is right, which a thief must not learn.
+            raise InvalidClient(REFUSAL, reason="network_not_allowed") from refused
+        if refused.reason not in _NO_GUESSES:
+            self._service.failures.note(self._issuer, self._client_id, self._outcome.source)
+
+    def _may_come_from_here(self) -> bool:
+        known = self._service.registry.remembered(self._issuer, self._client_id)
+        return known is None or _is_allowed(known.client, self._outcome.source)
+
+    async def succeeded(self, caller: AuthenticatedClient) -> None:
+        """Raise InvalidClient for a good proof that comes from where its client never is."""
+        client = caller.client
+        if _is_allowed(client, self._outcome.source):
+            return
+        if client.policy.networks_observe:
+            self._outcome.observed("network_not_allowed")
+            return
+        if self._was_known:
+            # Timing: an unknown client costs a look into the store, so every refusal does.
+            await self._service.registry.ask_store(self._issuer, client.client_id)
+        raise InvalidClient(REFUSAL, reason="network_not_allowed")
+
+
+def _is_allowed(client: Client, source: str) -> bool:
+    networks = client.policy.networks
+    return not networks or is_within(source, _parsed(networks))
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(networks: tuple[str, ...]) -> Networks:
+    return tuple(parse_network(text) for text in networks)
