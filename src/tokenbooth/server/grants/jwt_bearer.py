@@ -15,8 +15,8 @@ from tokenbooth.server.attempts import Attempt
 from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.authentication import authenticate
 from tokenbooth.server.issuer_view import IssuerView
-from tokenbooth.server.policy import Decision
 from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.policy import Decision
 from tokenbooth.server.proofs import assertion, certificate, federation
 from tokenbooth.server.service import Service
 
@@ -26,8 +26,8 @@ async def prove(
     presented: Presented,
     issuer: IssuerView,
     service: Service,
-    *,
     outcome: Outcome,
+    *,
     now: float,
     shown: ShownCertificate | None,
 ) -> AuthenticatedClient:
@@ -61,7 +61,6 @@ async def prove(
     return replace(granted, uses=(*caller.uses, *granted.uses))
 
 
-def decide(
 async def _proved(
     given: PresentedAssertion,
     issuer: IssuerView,
@@ -80,6 +79,7 @@ async def _proved(
     return granted
 
 
+def decide(
     request: TokenRequest,
     caller: AuthenticatedClient,
     issuer: IssuerView,
