@@ -14,8 +14,8 @@ ProtocolError
 │   ├── InvalidDpopProof       400 invalid_dpop_proof (RFC 9449 §5)
 │   ├── UseDpopNonce           400 use_dpop_nonce (RFC 9449 §8)
 │   └── TemporarilyUnavailable 503 temporarily_unavailable
-├── BearerError                what a guarded API answers (RFC 6750 §3.1)
 │       └── TooManyRequests    429
+├── BearerError                what a guarded API answers (RFC 6750 §3.1)
 │   ├── NoToken                401 without a code
 │   ├── MalformedRequest       400 invalid_request
 │   ├── InvalidToken           401 invalid_token
@@ -143,6 +143,12 @@ class TemporarilyUnavailable(OAuthError):
         self.retry_after = retry_after
 
 
+class TooManyRequests(TemporarilyUnavailable):
+    """The client asks or fails too often, and is to wait for `retry_after` seconds."""
+
+    status = 429
+
+
 OAUTH_CODES = frozenset(
     refusal.code
     for refusal in (
@@ -150,12 +156,6 @@ OAUTH_CODES = frozenset(
         InvalidClient,
         InvalidGrant,
         UnauthorizedClient,
-class TooManyRequests(TemporarilyUnavailable):
-    """The client asks or fails too often, and is to wait for `retry_after` seconds."""
-
-    status = 429
-
-
         UnsupportedGrantType,
         InvalidScope,
         InvalidTarget,
