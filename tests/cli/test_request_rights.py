@@ -71,3 +71,36 @@ def test_an_api_gets_claims(persons):
     assert changed.data["policy"]["claims"] == {"a": [1]}
 
     assert persons("apis", "set", "orders", "--claim", 'iss="x"').code == 2
+
+
+DETAILS = b'[{"type": "look", "actions": ["read"], "fields": ["person"]}]'
+
+
+def test_an_api_gets_types_of_details_and_a_client_some_of_them(persons, client, tmp_path):
+    (tmp_path / "types.json").write_bytes(DETAILS)
+    made = persons("apis", "set", "persons", "--authorization-details", "types.json", "--json")
+    assert made.data["policy"]["authorization_details"][0]["type"] == "look"
+
+    changed = persons("clients", "set", "my-app", "--authorization-detail", "look", "--json")
+    assert changed.data["policy"]["authorization_details"] == ["look"]
+
+    cleared = persons("apis", "set", "persons", "--authorization-details", "none", "--json")
+    assert cleared.data["policy"]["authorization_details"] == []
+
+
+def test_types_of_details_come_from_stdin_too(persons):
+    made = persons("apis", "set", "persons", "--authorization-details", "-", stdin=DETAILS)
+
+    assert made.code == 0, made.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code"),
+    [
+        (["apis", "set", "persons", "--authorization-details", "-"], b"{", 2),
+        (["apis", "set", "persons", "--authorization-details", "no-such-file"], b"", 2),
+        (["clients", "set", "my-app", "--authorization-detail", "look"], b"", 6),
+    ],
+)
+def test_refuses_details_that_cannot_be(persons, client, arguments, stdin, code):
+    assert persons(*arguments, stdin=stdin).code == code

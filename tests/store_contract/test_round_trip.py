@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store_contract.samples import api, issuer
+from tokenbooth.protocol.authorization_details import DetailType
 from tokenbooth.server.records import (
     Account,
     Api,
@@ -37,6 +38,9 @@ json_values = st.recursive(
 )
 json_objects = st.dictionaries(texts, json_values, max_size=2)
 some_names = st.lists(texts, max_size=2).map(tuple)
+detail_types = st.lists(
+    st.builds(DetailType, type=texts, actions=some_names, fields=some_names), max_size=2
+).map(tuple)
 
 issuers = st.builds(
     Issuer,

@@ -98,7 +98,14 @@ async def set_(booth: Booth, out: Output, *, name: str, changes: ApiChanges, iss
     """
     if changes == ApiChanges():
         raise Failure(Outcome.USAGE, "Say what to change; see: tokenbooth apis set --help")
-    out.one(await management.change_policy(booth, name, claims=changes.claims, issuer=issuer))
+    changed = await management.change_policy(
+        booth,
+        name,
+        claims=changes.claims,
+        authorization_details=changes.authorization_details,
+        issuer=issuer,
+    )
+    out.one(changed)
 
 
 @apis.command()

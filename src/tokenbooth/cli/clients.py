@@ -219,6 +219,7 @@ async def set_(
             grants=requests.grants,
             exchanges=requests.exchanges,
             claims=requests.claims,
+            authorization_details=requests.authorization_details,
         )
     )
 

@@ -22,6 +22,7 @@ class Requests:
     grants: tuple[str, ...] | None
     exchanges: tuple[str, ...] | None
     claims: dict[str, Any] | None
+    authorization_details: tuple[str, ...] | None
 
     @property
     def grants_or_usual(self) -> tuple[str, ...]:
@@ -30,10 +31,15 @@ class Requests:
 
     def added_to(self, policy: ClientPolicy) -> ClientPolicy:
         """Return the policy with what is said here."""
-        return replace(policy, exchanges=self.exchanges or (), claims=self.claims or {})
+        return replace(
+            policy,
+            exchanges=self.exchanges or (),
+            claims=self.claims or {},
+            authorization_details=self.authorization_details or (),
+        )
 
 
-NOTHING_SAID = Requests(grants=None, exchanges=None, claims=None)
+NOTHING_SAID = Requests(grants=None, exchanges=None, claims=None, authorization_details=None)
 
 
 def request_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -60,12 +66,20 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
         multiple=True,
         help="In every token it gets, say 'tier=\"gold\"'.",
     )
+    @click.option(
+        "--authorization-detail",
+        "authorization_details",
+        metavar="TYPE",
+        multiple=True,
+        help="May ask for details of that type, which one of its APIs has (RFC 9396).",
+    )
     @functools.wraps(command)
     def with_requests(
         *args: object,
         grants: tuple[str, ...],
         exchanges: tuple[str, ...],
         claims: tuple[str, ...],
+        authorization_details: tuple[str, ...],
         **given: object,
     ) -> object:
         try:
@@ -73,6 +87,7 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
                 grants=grant_types(grants) if grants else None,
                 exchanges=given_names(exchanges),
                 claims=given_claims(claims),
+                authorization_details=given_names(authorization_details),
             )
         except ManagementError as error:
             raise Failure(Outcome.USAGE, str(error)) from error

@@ -59,15 +59,18 @@ async def change_requests(
     grants: tuple[str, ...] | None = None,
     exchanges: tuple[str, ...] | None = None,
     claims: Mapping[str, Any] | None = None,
+    authorization_details: tuple[str, ...] | None = None,
 ) -> ClientView:
     """Replace what is given, and leave the rest; raises Missing, Ambiguous or BadInput."""
     registered = await find_client(booth, client_id, issuer=issuer)
     client = registered.client
-    policy = replace(
-        client.policy,
-        exchanges=client.policy.exchanges if exchanges is None else exchanges,
-        claims=client.policy.claims if claims is None else claims,
-    )
+    given = {
+        "exchanges": exchanges,
+        "claims": claims,
+        "authorization_details": authorization_details,
+    }
+    said: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    policy = replace(client.policy, **said)
     await check_policy(booth, policy, issuer=client.issuer)
     changed = replace(
         client,

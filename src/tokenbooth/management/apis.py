@@ -10,6 +10,12 @@ from tokenbooth.management.errors import BadInput, Conflict, Missing, no_such
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_api_name, shown
+from tokenbooth.protocol.authorization_details import (
+    DetailType,
+    DetailTypesRefused,
+    check_types,
+    read_types,
+)
 from tokenbooth.protocol.custom_claims import ClaimsRefused, check_claims
 from tokenbooth.protocol.errors import InvalidScope
 from tokenbooth.protocol.scope import Scope
@@ -137,22 +143,36 @@ async def change_policy(
     name: str,
     *,
     claims: Mapping[str, Any] | None = None,
+    authorization_details: tuple[DetailType, ...] | None = None,
     issuer: str = DEFAULT_ISSUER,
 ) -> ApiView:
     """Replace what is given, and leave the rest; raises Missing or BadInput."""
     api = await find_api(booth, name, issuer=issuer)
-    policy = replace(api.policy, claims=api.policy.claims if claims is None else claims)
+    policy = api.policy
+    if claims is not None:
+        policy = replace(policy, claims=claims)
+    if authorization_details is not None:
+        policy = replace(policy, authorization_details=authorization_details)
     check_api_policy(policy)
     changed = replace(api, policy=policy)
     await booth.store.replace_api(changed)
     return view_api(changed)
 
 
+def detail_types(document: bytes) -> tuple[DetailType, ...]:
+    """Read a JSON array of types of details; raises BadInput."""
+    try:
+        return read_types(document)
+    except DetailTypesRefused as error:
+        raise BadInput(str(error)) from error
+
+
 def check_api_policy(policy: ApiPolicy) -> None:
-    """Refuse claims that cannot be added to a token; raises BadInput."""
+    """Refuse claims and types of details that cannot be in a token; raises BadInput."""
     try:
         check_claims(policy.claims)
-    except ClaimsRefused as error:
+        check_types(policy.authorization_details)
+    except (ClaimsRefused, DetailTypesRefused) as error:
         raise BadInput(str(error)) from error
 
 

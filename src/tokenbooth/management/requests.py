@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenbooth.management.apis import find_api
-from tokenbooth.management.errors import BadInput, no_such
+from tokenbooth.management.errors import BadInput, Missing, no_such
 from tokenbooth.protocol.custom_claims import ClaimsRefused, check_claims, read_claims
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN
 from tokenbooth.protocol.token_exchange import TOKEN_EXCHANGE
@@ -46,6 +46,13 @@ async def check_policy(booth: Booth, policy: ClientPolicy, *, issuer: str) -> No
     """Refuse a policy that names what is not there, or claims that cannot be; raises BadInput."""
     for api in policy.exchanges:
         await find_api(booth, api, issuer=issuer)
+    if policy.authorization_details:
+        apis = await booth.store.list_apis(issuer)
+        known = sorted({kind.type for api in apis for kind in api.policy.authorization_details})
+        for wanted in policy.authorization_details:
+            if wanted not in known:
+                where = f" at any API of the issuer {issuer!r}"
+                raise Missing(no_such("type of details", wanted, known, where=where))
     try:
         check_claims(policy.claims)
     except ClaimsRefused as error:

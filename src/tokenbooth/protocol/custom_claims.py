@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from tokenbooth.protocol import strict_json
+from tokenbooth.protocol.bounded_json import check_value
 from tokenbooth.protocol.errors import ProtocolError
 
 MAX_NAME = 200  # characters; a name may be a URL
 MAX_BYTES = 2048  # of all claims of one API or client as JSON: every request carries them
 MAX_DEPTH = 8
-_EXACT = 2**53  # beyond, programs disagree about a number
 
 RESERVED = frozenset(
     (
@@ -39,7 +39,14 @@ def read_claims(texts: Iterable[str]) -> dict[str, Any]:
             raise ClaimsRefused('Write a claim as name=JSON, say tier="gold" or limits={"rate":5}.')
         if name in claims:
             raise ClaimsRefused(f"The claim {name[:80]!r} is given twice.")
-        claims[name] = _json(name, value)
+        try:
+            # Inside an object, where the strict reader looks for repeated members and surrogates.
+            (claims[name],) = strict_json.parse_object(b'{"":' + value.encode() + b"}").values()
+        except ValueError as error:
+            raise ClaimsRefused(
+                f"The value of the claim {name[:80]!r} is not JSON. A text needs its quotes: "
+                """'tier="gold"'."""
+            ) from error
     check_claims(claims)
     return claims
 
@@ -53,7 +60,10 @@ def check_claims(claims: Mapping[str, Any]) -> None:
             raise ClaimsRefused(f"The claim {name} has a meaning of its own; choose another name.")
         if name == "may_act" and not _is_identity(value):  # RFC 8693 §4.4
             raise ClaimsRefused('The claim may_act is an object of texts, say {"sub":"gateway"}.')
-        _check_value(name, value, MAX_DEPTH)
+        try:
+            check_value(value, MAX_DEPTH)
+        except ValueError as error:
+            raise ClaimsRefused(f"The claim {name[:80]!r} cannot be: {error}.") from error
     if len(msgspec.json.encode(claims)) > MAX_BYTES:
         raise ClaimsRefused(f"The claims are more than {MAX_BYTES} bytes of JSON together.")
 
@@ -68,39 +78,9 @@ def merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _json(name: str, value: str) -> Any:
-    try:
-        # Inside an object, where the strict reader looks for repeated members and lone surrogates.
-        (parsed,) = strict_json.parse_object(b'{"value":' + value.encode() + b"}").values()
-    except ValueError as error:
-        raise ClaimsRefused(
-            f"The value of the claim {name[:80]!r} is not JSON. A text needs its quotes: "
-            """'tier="gold"'."""
-        ) from error
-    return parsed
-
-
 def _is_identity(value: object) -> bool:
     return (
         isinstance(value, Mapping)
         and bool(value)
         and all(isinstance(each, str) and each for each in value.values())
     )
-
-
-def _check_value(name: str, value: object, depth: int) -> None:
-    if depth == 0:
-        raise ClaimsRefused(f"The claim {name[:80]!r} is nested more than {MAX_DEPTH} deep.")
-    match value:
-        case Mapping():
-            for each in value.values():
-                _check_value(name, each, depth - 1)
-        case list() | tuple():
-            for each in value:
-                _check_value(name, each, depth - 1)
-        case bool() | None | str():
-            return
-        case int() | float() if abs(value) <= _EXACT:
-            return
-        case _:
-            raise ClaimsRefused(f"The claim {name[:80]!r} holds a number that JSON cannot carry.")

@@ -11,6 +11,7 @@ ProtocolError
 │   ├── UnsupportedGrantType   400 unsupported_grant_type
 │   ├── InvalidScope           400 invalid_scope
 │   ├── InvalidTarget          400 invalid_target (RFC 8707 §2)
+│   ├── InvalidAuthorizationDetails  400 invalid_authorization_details (RFC 9396 §5)
 │   ├── InvalidDpopProof       400 invalid_dpop_proof (RFC 9449 §5)
 │   ├── UseDpopNonce           400 use_dpop_nonce (RFC 9449 §8)
 │   └── TemporarilyUnavailable 503 temporarily_unavailable
@@ -116,6 +117,12 @@ class InvalidTarget(OAuthError):
     code = "invalid_target"
 
 
+class InvalidAuthorizationDetails(OAuthError):
+    """The details are malformed, of an unknown type or not for this client (RFC 9396 §5)."""
+
+    code = "invalid_authorization_details"
+
+
 class InvalidDpopProof(OAuthError):
     """The DPoP proof is missing, malformed, stale, for another request or used (RFC 9449 §5)."""
 
@@ -159,6 +166,7 @@ OAUTH_CODES = frozenset(
         UnsupportedGrantType,
         InvalidScope,
         InvalidTarget,
+        InvalidAuthorizationDetails,
         InvalidDpopProof,
         UseDpopNonce,
         TemporarilyUnavailable,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
+from tokenbooth.protocol.authorization_details import Details, read_details
 from tokenbooth.protocol.errors import InvalidRequest, InvalidTarget
 from tokenbooth.protocol.form import Form
 from tokenbooth.protocol.scope import NO_SCOPE, Scope
@@ -31,6 +32,7 @@ class TokenRequest:
     refresh_token: Secret | None = None
     assertion: Secret | None = None  # RFC 7523 §2.1
     exchange: ExchangeRequest | None = None
+    details: Details = ()  # RFC 9396 §2
 
 
 def read_token_request(form: Form) -> TokenRequest:
@@ -47,6 +49,7 @@ def read_token_request(form: Form) -> TokenRequest:
         resources=_read_resources(form),
         refresh_token=Secret(refresh_token) if refresh_token is not None else None,
         assertion=Secret(assertion) if assertion is not None else None,
+        details=_read_details(form),
         exchange=read_exchange_request(form) if grant_type == TOKEN_EXCHANGE else None,
     )
 
@@ -72,6 +75,11 @@ def read_token_question(form: Form) -> TokenQuestion:
     if token is None:
         raise InvalidRequest("The parameter token is missing.")
     return TokenQuestion(unverified_token=Secret(token))
+
+
+def _read_details(form: Form) -> Details:
+    text = form.get("authorization_details")
+    return () if text is None else read_details(text)
 
 
 def _read_resources(form: Form) -> tuple[str, ...]:

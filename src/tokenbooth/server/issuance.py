@@ -8,6 +8,7 @@ import msgspec
 
 from tokenbooth.protocol import base64url
 from tokenbooth.protocol.access_token import TYP
+from tokenbooth.protocol.authorization_details import Details
 from tokenbooth.protocol.dpop import TOKEN_TYPE
 from tokenbooth.protocol.errors import TemporarilyUnavailable
 from tokenbooth.protocol.keys import VerificationKey
@@ -36,6 +37,7 @@ class Issued:
     expires_in: int
     scope: Scope
     token_id: str
+    authorization_details: Details = ()
     token_type_uri: str | None = None  # "issued_token_type" (RFC 8693 §2.2.1)
     refresh_token: Secret | None = None
     refresh_expires_in: int | None = None
@@ -59,6 +61,8 @@ async def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         claims = {**decision.extra_claims, **claims}
     if decision.actor is not None:
         claims["act"] = decision.actor
+    if decision.authorization_details:
+        claims["authorization_details"] = decision.authorization_details
     if decision.rests_on:
         claims["rests_on"] = earlier_keys(decision.rests_on)
     if decision.scope:  # RFC 6749 §3.3: an empty scope has no wire form
@@ -80,6 +84,7 @@ async def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         expires_in=decision.lifetime,
         scope=decision.scope,
         token_id=token_id,
+        authorization_details=decision.authorization_details,
         token_type_uri=decision.issued_token_type,
         refresh_token=refresh_token,
         refresh_expires_in=decision.refresh_lifetime,
@@ -107,6 +112,9 @@ def _refresh_token(decision: Decision, claims: dict[str, Any], issuer: IssuerVie
         "gen": decision.spends.generation + 1 if decision.spends else 0,
         "credential_id": decision.credential_id,
     }
+    details = decision.spends.details if decision.spends else decision.authorization_details
+    if details:
+        sealed["authorization_details"] = details
     if decision.confirmation is not None and decision.confirmation.jkt is not None:
         sealed["dpop"] = True
     return Secret(_sealing_key(issuer).seal(REFRESH_PREFIX, sealed))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenbooth.protocol import custom_claims
+from tokenbooth.protocol.authorization_details import Details
 from tokenbooth.protocol.confirmation import Confirmation
 from tokenbooth.protocol.errors import InvalidScope, InvalidTarget, UnauthorizedClient
 from tokenbooth.protocol.messages import TokenRequest
@@ -27,6 +28,7 @@ class RefreshUse:
     expires_at: float
     scope: Scope  # of the refresh token, which narrowing an access token leaves as it is
     audience: tuple[str, ...]
+    details: Details = ()
     is_dpop_bound: bool = False  # then no token of its family is bound to nothing
 
 
@@ -47,6 +49,7 @@ class Decision:
     actor: Mapping[str, Any] | None = None  # who acts for the subject (RFC 8693 §4.1)
     rests_on: tuple[OurToken, ...] = ()  # what must not be revoked: now, or ever after
     extra_claims: Mapping[str, Any] = field(default_factory=dict)  # never one of ours
+    authorization_details: Details = ()  # RFC 9396 §2
     issued_token_type: str | None = None  # for the answer (RFC 8693 §2.2.1)
 
 

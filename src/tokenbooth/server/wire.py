@@ -36,6 +36,8 @@ async def send_issued(
     }
     if issued.scope:
         members[shape.scope] = str(issued.scope)
+    if issued.authorization_details:  # RFC 9396 §7
+        members["authorization_details"] = issued.authorization_details
     if issued.token_type_uri is not None:  # RFC 8693 §2.2.1
         members["issued_token_type"] = issued.token_type_uri
     if issued.refresh_token is not None:

@@ -20,7 +20,10 @@ from tokenbooth.server.service import Service
 from tokenbooth.server.shown_certificate import shown_certificate
 from tokenbooth.server.wire import send_json
 
-_SHOWN = ("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "cnf", "act")
+_SHOWN = (
+    *("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "cnf"),
+    *("act", "authorization_details"),
+)
 
 
 async def introspection(

@@ -2,9 +2,9 @@
 
 from tokenbooth.protocol.messages import TokenRequest
 from tokenbooth.server.authenticated import AuthenticatedClient
+from tokenbooth.server.details import decide as decide_with_details
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision
-from tokenbooth.server.policy import decide as decide_by_policy
 
 
 def decide(
@@ -14,4 +14,4 @@ def decide(
     now: float,  # noqa: ARG001 - every grant decides on the same four values
 ) -> Decision:
     """Decide by the client's policy alone; raises OAuthError."""
-    return decide_by_policy(request, caller, issuer)
+    return decide_with_details(request, caller, issuer)

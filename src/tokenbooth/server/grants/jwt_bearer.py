@@ -14,6 +14,7 @@ from tokenbooth.protocol.presented_assertion import PresentedAssertion, read_ass
 from tokenbooth.server.attempts import Attempt
 from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.authentication import authenticate
+from tokenbooth.server.details import decide as decide_with_details
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.policy import Decision
@@ -86,4 +87,4 @@ def decide(
     now: float,  # noqa: ARG001 - every grant decides on the same four values
 ) -> Decision:
     """Decide by the client's policy; a new assertion is what renews the token."""
-    return replace(decide_by_policy(request, caller, issuer), refresh_lifetime=None)
+    return replace(decide_with_details(request, caller, issuer), refresh_lifetime=None)

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+from tokenbooth.protocol.authorization_details import Details, is_within
 from tokenbooth.protocol.errors import (
+    InvalidAuthorizationDetails,
     InvalidGrant,
     InvalidRequest,
     InvalidScope,
@@ -13,6 +15,7 @@ from tokenbooth.protocol.errors import (
 from tokenbooth.protocol.messages import TokenRequest
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.server.authenticated import AuthenticatedClient
+from tokenbooth.server.details import check_details
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.policy import Decision, RefreshUse
 from tokenbooth.server.policy import decide as decide_by_policy
@@ -36,7 +39,14 @@ def decide(
     if token.client_id != caller.client.client_id:
         raise InvalidGrant(_USED_UP, reason="refresh_of_another_client")
     granted = Scope(tuple(token.claims["scope"].split()))
+    details: Details = tuple(token.claims.get("authorization_details", ()))
+    if not is_within(request.details, details):  # RFC 9396 §6
+        raise InvalidAuthorizationDetails("A refreshed token can have no more details.")
     decision = _within(token, granted, request, caller, issuer)
+    try:
+        check_details(details, caller.client, issuer, token.audience)
+    except InvalidAuthorizationDetails as refused:
+        raise InvalidGrant(_USED_UP, reason="refresh_access_withdrawn") from refused
     if decision.refresh_lifetime is None:  # the client's were turned off after this was issued
         raise InvalidGrant(_USED_UP, reason="refresh_access_withdrawn")
     use = RefreshUse(
@@ -46,9 +56,10 @@ def decide(
         expires_at=token.expires_at,
         scope=granted,
         audience=token.audience,
+        details=details,
         is_dpop_bound="dpop" in token.claims,
     )
-    return replace(decision, spends=use)
+    return replace(decision, spends=use, authorization_details=request.details or details)
 
 
 def _within(

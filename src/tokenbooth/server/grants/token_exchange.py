@@ -6,7 +6,13 @@ client may have itself, and never lives longer.
 
 from dataclasses import replace
 
-from tokenbooth.protocol.errors import InvalidRequest, InvalidScope, InvalidTarget, TokenRefused
+from tokenbooth.protocol.errors import (
+    InvalidAuthorizationDetails,
+    InvalidRequest,
+    InvalidScope,
+    InvalidTarget,
+    TokenRefused,
+)
 from tokenbooth.protocol.messages import TokenRequest
 from tokenbooth.protocol.revocation_feed import MAX_EARLIER_KEYS
 from tokenbooth.protocol.scope import Scope
@@ -31,6 +37,8 @@ def decide(
     asked = request.exchange
     if asked is None:
         raise InvalidRequest("Send subject_token and subject_token_type together.")
+    if request.details:
+        raise InvalidAuthorizationDetails("An exchange takes no authorization_details.")
     subject = _recognised("subject_token", asked.unverified_subject, caller, issuer, now)
     tokens = [subject]
     actor = None
