@@ -221,6 +221,14 @@ def test_takes_the_name_of_rfc_9864_for_ed25519():
     assert verification_key({**EDDSA, "alg": "Ed25519"}).alg == "Ed25519"
 
 
+@pytest.mark.parametrize(("named", "used"), [("EdDSA", "Ed25519"), ("Ed25519", "EdDSA")])
+def test_both_names_of_ed25519_mean_one_algorithm(named, used):
+    jwk = generate_key("EdDSA").public.to_jwk() | {"alg": named}
+    keys = parse_key_set(json.dumps({"keys": [jwk]}).encode())
+    assert len(keys.candidates(jwk["kid"], used)) == 1
+    assert keys.candidates(jwk["kid"], "ES256") == ()
+
+
 def test_one_broken_key_does_not_spoil_the_set():
     broken = [None, 1, [], {}, SHARED, {**ES256, "x": "!"}, {**RS256, "e": "AQ"}, {"kty": "new"}]
 

@@ -102,7 +102,7 @@ def read_jwt(unverified_token: str, *, max_length: int = MAX_TOKEN_LENGTH) -> Un
 
 def verify_jwt(unverified: UnverifiedJwt, key: VerificationKey) -> VerifiedClaims:
     """Return the claims if `key` signed them with its own algorithm; raises TokenRefused."""
-    if unverified.header.alg != key.alg:  # RFC 8725 §3.1
+    if not key.is_for(unverified.header.alg):  # RFC 8725 §3.1
         raise TokenRefused("wrong_algorithm")
     if not key.verify(unverified.signing_input, unverified.signature):
         raise TokenRefused("bad_signature")

@@ -31,6 +31,8 @@ _JWK_KIND: dict[str, type[ECKey] | type[OKPKey] | type[RSAKey]] = {
     "OKP": OKPKey,
     "RSA": RSAKey,
 }
+# RFC 9864 §2.2 gives EdDSA with this curve, the only one here, a name of its own.
+_ED25519_ALGS = ("EdDSA", "Ed25519")
 _PUBLIC_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e")}
 
 
@@ -43,6 +45,10 @@ class VerificationKey:
     thumbprint: str  # RFC 7638, SHA-256
     jwk: Mapping[str, str] = field(repr=False, compare=False)
     verify: Callable[[bytes, bytes], bool] = field(repr=False, compare=False)
+
+    def is_for(self, alg: str) -> bool:
+        """Tell whether `alg` names this key's algorithm, by either name where it has two."""
+        return alg == self.alg or (alg in _ED25519_ALGS and self.alg in _ED25519_ALGS)
 
     def to_jwk(self) -> dict[str, str]:
         """Return the public JWK as a key set publishes it."""
@@ -225,7 +231,7 @@ def _bound_algorithm(public: PublicKey, alg: str | None) -> str:
         kind = f"EC {public.curve.name}"
         fitting = tuple(filter(None, [_CURVE_ALG.get(public.curve.name)]))
     else:
-        kind, fitting = "Ed25519", ("EdDSA", "Ed25519")  # RFC 9864 gives the name a precise twin
+        kind, fitting = "Ed25519", _ED25519_ALGS
     if not fitting:
         raise KeyRefused(f"{kind} keys are not accepted")
     if alg is not None and alg not in fitting:
@@ -250,7 +256,7 @@ class KeySet:
 
     def candidates(self, kid: str | None, alg: str) -> tuple[VerificationKey, ...]:
         """Return the keys of that name for that algorithm; without a name, the only one."""
-        named = tuple(k for k in self._keys if k.alg == alg and kid in (None, k.kid))
+        named = tuple(k for k in self._keys if k.is_for(alg) and kid in (None, k.kid))
         # Without a kid there is no trying around: a second guess helps only an attacker.
         return named if kid is not None or len(named) == 1 else ()
 

@@ -72,7 +72,7 @@ def known_keys(
 
 def candidates(keys: Iterable[KnownKey], kid: str | None, alg: str) -> tuple[KnownKey, ...]:
     """Return the client's keys that may have signed, those of that very name first."""
-    fitting = [known for known in keys if known.key.alg == alg]
+    fitting = [known for known in keys if known.key.is_for(alg)]
     named = [known for known in fitting if kid is not None and kid in (known.kid, known.key.kid)]
     # Newest first: while a key is rotated, the one without a name is the new one.
     return tuple(
