@@ -37,7 +37,7 @@ check: $(STAMPS)/dev ## Format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-pytest: $(STAMPS)/dev $(STAMPS)/node ## Run the tests (ARGS="tests/protocol -k scope")
+pytest: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Run the tests (ARGS="tests/protocol -k scope")
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile \
 		--cov --cov-report=term $(ARGS)
 
@@ -59,7 +59,7 @@ lock: $(STAMPS)/uv ## Lock the dependencies of pyproject.toml (UPGRADE=1 for new
 	@$(MAKE) --no-print-directory $(STAMPS)/dev
 	$(NPM) lock
 
-venv: $(STAMPS)/dev $(STAMPS)/node ## Make .venv with all that development needs
+venv: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Make .venv with all that development needs
 
 clean: ## Remove .venv and everything that was built
 	rm -rf $(VENV) $(NODE)/node_modules build dist site htmlcov .coverage .coverage.* coverage.xml
@@ -84,6 +84,11 @@ $(STAMPS)/dev: $(STAMPS)/uv requirements/run.lock requirements/dev.lock pyprojec
 	@$(UV) pip sync $(INTO) --require-hashes requirements/dev.lock
 	@$(EDITABLE)
 	@touch $(STAMPS)/run $@
+
+# What the tests drive and no registry of Python or JavaScript has.
+$(STAMPS)/system: $(STAMPS)/uv scripts/system-packages
+	@scripts/system-packages nginx=nginx-light softhsm2-util=softhsm2
+	@touch $@
 
 $(STAMPS)/node: $(STAMPS)/dev $(NODE)/package-lock.json
 	@echo "Installing the JavaScript libraries that the tests run"
