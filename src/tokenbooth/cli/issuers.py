@@ -8,7 +8,7 @@ from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
 from tokenbooth.management import issuers as management
 from tokenbooth.management.federation import set_distrusted
-from tokenbooth.protocol.keys import ALGORITHMS
+from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import IssuerPolicy, TokenFormat
 
@@ -27,7 +27,11 @@ def issuers() -> None:
 @click.option("--refresh-tokens/--no-refresh-tokens", default=None, help="Hand them out.")
 @click.option("--refresh-lifetime", type=DURATION, help="Like 1800, 30m or 7d.")
 @click.option(
-    "--alg", type=click.Choice(ALGORITHMS), default="ES256", show_default=True, help="To sign with."
+    "--alg",
+    type=click.Choice(SIGNING_ALGORITHMS),
+    default="ES256",
+    show_default=True,
+    help="To sign with.",
 )
 @click.option(
     "--dpop-nonce", is_flag=True, help="Have all DPoP proofs hold a nonce of the service's."

@@ -10,7 +10,7 @@ from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
 from tokenbooth.management import keys as management
 from tokenbooth.management.master_key import reseal as reseal_all
-from tokenbooth.protocol.keys import ALGORITHMS
+from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER
 
@@ -38,7 +38,7 @@ async def list_(booth: Booth, out: Output, *, issuer: str | None) -> None:
 
 @keys.command()
 @_at_issuer
-@click.option("--alg", type=click.Choice(ALGORITHMS), help="Sign with that from then on.")
+@click.option("--alg", type=click.Choice(SIGNING_ALGORITHMS), help="Sign with that from then on.")
 @click.option(
     "--lead",
     type=DURATION,

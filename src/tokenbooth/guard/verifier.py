@@ -18,6 +18,7 @@ from tokenbooth.remote.key_set import RemoteKeySet
 ASYMMETRIC = (
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
     *("PS256", "PS384", "PS512", "RS256", "RS384", "RS512"),
+    *("ML-DSA-44", "ML-DSA-65", "ML-DSA-87"),
 )
 
 

@@ -8,7 +8,7 @@ from tokenbooth.management.errors import BadInput, Conflict, Missing, no_such
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_issuer_name
 from tokenbooth.protocol.dialects import STANDARD
-from tokenbooth.protocol.keys import ALGORITHMS
+from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.keyring import new_issuer_keys
@@ -83,8 +83,8 @@ async def create_issuer(
     )
     if dialect not in booth.dialects:
         raise BadInput(no_such("dialect", dialect, sorted(booth.dialects)))
-    if alg not in ALGORITHMS:
-        raise BadInput(f"The algorithm is one of {', '.join(ALGORITHMS)}.")
+    if alg not in SIGNING_ALGORITHMS:
+        raise BadInput(f"The algorithm is one of {', '.join(SIGNING_ALGORITHMS)}.")
     if url is not None and (mistakes := issuer_url_mistakes(url)):
         raise BadInput(f"The issuer URL cannot be used: {'; '.join(mistakes)}.")
     defaults = booth.dialects[dialect].issuer

@@ -9,7 +9,7 @@ from tokenbooth.management.errors import BadInput, Conflict, Failed, Missing, no
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.moments import moment
 from tokenbooth.protocol.errors import KeyRefused
-from tokenbooth.protocol.keys import ALGORITHMS
+from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.key_keeping import DATABASE, KeyKeeper, KeysAreBusy, Place
 from tokenbooth.server.keyring import SERVICE, open_key
@@ -86,8 +86,8 @@ async def rotate_key(
     found = await find_issuer(booth, issuer)
     if sealing and (alg is not None or signer is not None):
         raise BadInput("A sealing key has no algorithm to choose, and lies in the database.")
-    if alg is not None and alg not in ALGORITHMS:
-        raise BadInput(f"The algorithm is one of {', '.join(ALGORITHMS)}.")
+    if alg is not None and alg not in SIGNING_ALGORITHMS:
+        raise BadInput(f"The algorithm is one of {', '.join(SIGNING_ALGORITHMS)}.")
     lead = found.policy.key_publish_ahead if lead is None else lead
     if not 0 <= lead <= LONGEST_LEAD:
         raise BadInput("A key is published at most 30 days ahead.")

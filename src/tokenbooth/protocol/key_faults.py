@@ -46,6 +46,8 @@ def _belongs(private: int, public: PublicKey) -> bool:
         return pow(pow(2, numbers.e, numbers.n), private, numbers.n) == 2
     if isinstance(public, ec.EllipticCurvePublicKey):
         return ec.derive_private_key(private, public.curve).public_key() == public
+    if not isinstance(public, ed25519.Ed25519PublicKey):
+        return False  # ML-DSA keys have no member d
     seed = private.to_bytes(32, "big")
     return ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key() == public
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from tokenbooth.protocol import base64url, strict_json
+from tokenbooth.protocol import base64url, ml_dsa, strict_json
 from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.protocol.key_faults import (
     MIN_RSA_BITS,
@@ -19,7 +19,8 @@ from tokenbooth.protocol.key_faults import (
 )
 from tokenbooth.protocol.signatures import PrivateKey, PublicKey, signer_for, verifier_for
 
-ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")  # what the service signs with
+ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")  # what everybody verifies
+SIGNING_ALGORITHMS = (*ALGORITHMS, *ml_dsa.ALGORITHMS)  # what the service signs with
 
 MAX_KEYS_IN_SET = 100
 MAX_NUMBER_LENGTH = 2048  # characters of base64url; the longest RSA modulus has 1366
@@ -79,14 +80,16 @@ class SigningKey:
 
 
 def generate_key(alg: str) -> SigningKey:
-    """Make a new key for one of ALGORITHMS; raises KeyRefused for another."""
+    """Make a new key for one of SIGNING_ALGORITHMS; raises KeyRefused for another."""
     if alg == "ES256":
         return _signing_key(ec.generate_private_key(ec.SECP256R1()), alg)
     if alg == "EdDSA":
         return _signing_key(ed25519.Ed25519PrivateKey.generate(), alg)
     if alg in ("PS256", "RS256"):
         return _signing_key(rsa.generate_private_key(65537, MIN_RSA_BITS), alg)
-    raise KeyRefused(f"{alg} is not one of {', '.join(ALGORITHMS)}")
+    if alg in ml_dsa.ALGORITHMS:
+        return _signing_key(ml_dsa.generate(alg), alg)
+    raise KeyRefused(f"{alg} is not one of {', '.join(SIGNING_ALGORITHMS)}")
 
 
 def signing_key(private_key: bytes, alg: str | None = None) -> SigningKey:
@@ -99,7 +102,7 @@ def signing_key(private_key: bytes, alg: str | None = None) -> SigningKey:
         message = "no unencrypted private key in PEM or DER could be read"
         raise KeyRefused(message) from error
     if not isinstance(loaded, PrivateKey):
-        message = "only EC, Ed25519 and RSA keys can sign here"
+        message = "only EC, Ed25519, RSA and ML-DSA keys can sign here"
         raise KeyRefused(message)
     return _signing_key(loaded, alg)
 
@@ -112,7 +115,7 @@ def verification_key_of_pem(public_key: bytes, alg: str | None = None) -> Verifi
         message = "no public key in PEM could be read"
         raise KeyRefused(message) from error
     if not isinstance(loaded, PublicKey):
-        message = "only EC, Ed25519 and RSA keys are accepted"
+        message = "only EC, Ed25519, RSA and ML-DSA keys are accepted"
         raise KeyRefused(message)
     return _verification_key(loaded, alg=alg, kid=None)
 
@@ -120,6 +123,8 @@ def verification_key_of_pem(public_key: bytes, alg: str | None = None) -> Verifi
 def signing_key_of_jwk(jwk: Mapping[str, Any]) -> SigningKey:
     """Read a private JWK; raises KeyRefused, also for a public one."""
     public = verification_key(jwk)  # whose checks of size, use and halves all apply
+    if "priv" in jwk and jwk["kty"] == ml_dsa.KEY_TYPE:
+        return _signing_key(ml_dsa.private_key(jwk), public.alg)
     if "d" not in jwk:
         raise KeyRefused("the JWK has no private part")
     kind = _JWK_KIND[jwk["kty"]]
@@ -166,9 +171,11 @@ def _refuse_other_use(jwk: Mapping[str, Any]) -> None:
 
 def _read_public(jwk: Mapping[str, Any]) -> PublicKey:
     kty = jwk.get("kty")
+    if kty == ml_dsa.KEY_TYPE:
+        return ml_dsa.public_key(jwk)
     kind = _JWK_KIND.get(kty) if isinstance(kty, str) else None
     if kind is None:
-        message = "kty must be EC, OKP or RSA; a shared secret is no verification key"
+        message = "kty must be EC, OKP, RSA or AKP; a shared secret is no verification key"
         raise KeyRefused(message)
     members = _PUBLIC_MEMBERS[kind.key_type]
     # Before the library, which warns of small moduli and computes with endless numbers.
@@ -180,7 +187,7 @@ def _read_public(jwk: Mapping[str, Any]) -> PublicKey:
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyRefused(f"the {kty} key is malformed") from error
     if not isinstance(public, PublicKey):
-        message = "only EC, Ed25519 and RSA keys are accepted"
+        message = "only EC, Ed25519, RSA and ML-DSA keys are accepted"
         raise KeyRefused(message)
     return public
 
@@ -196,20 +203,30 @@ def _number(member: object) -> int:
 
 def _verification_key(public: PublicKey, *, alg: str | None, kid: str | None) -> VerificationKey:
     alg = _bound_algorithm(public, alg)
-    jose = _as_jose(public)
-    described = {str(k): str(v) for k, v in jose.as_dict(private=False).items()}
-    thumbprint = jose.thumbprint()
-    members = ("kty", *_PUBLIC_MEMBERS[described["kty"]])
+    jwk, thumbprint = _described(public)
     return VerificationKey(
         kid=kid if kid is not None else thumbprint,
         alg=alg,
         thumbprint=thumbprint,
-        jwk={name: described[name] for name in members},
+        jwk=jwk,
         verify=verifier_for(public, alg),
     )
 
 
-def _as_jose(public: PublicKey) -> ECKey | OKPKey | RSAKey:
+def _described(public: PublicKey) -> tuple[dict[str, str], str]:
+    """Return the members that make up the key, and its thumbprint."""
+    if isinstance(public, ml_dsa.MlDsaPublicKey):
+        jwk = ml_dsa.public_jwk(public)
+        return jwk, ml_dsa.thumbprint(jwk)
+    jose = _as_jose(public)
+    described = {str(k): str(v) for k, v in jose.as_dict(private=False).items()}
+    members = ("kty", *_PUBLIC_MEMBERS[described["kty"]])
+    return {name: described[name] for name in members}, jose.thumbprint()
+
+
+def _as_jose(
+    public: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey,
+) -> ECKey | OKPKey | RSAKey:
     pem = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -230,6 +247,9 @@ def _bound_algorithm(public: PublicKey, alg: str | None) -> str:
     elif isinstance(public, ec.EllipticCurvePublicKey):
         kind = f"EC {public.curve.name}"
         fitting = tuple(filter(None, [_CURVE_ALG.get(public.curve.name)]))
+    elif isinstance(public, ml_dsa.MlDsaPublicKey):
+        kind = ml_dsa.algorithm_of(public)
+        fitting = (kind,)
     else:
         kind, fitting = "Ed25519", _ED25519_ALGS
     if not fitting:

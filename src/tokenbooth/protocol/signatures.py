@@ -13,8 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
-PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+from tokenbooth.protocol.ml_dsa import MlDsaPrivateKey, MlDsaPublicKey
+
+PrivateKey = (
+    ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | MlDsaPrivateKey
+)
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey | MlDsaPublicKey
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "256": hashes.SHA256(),
@@ -25,7 +29,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 
 def signer_for(private: PrivateKey, alg: str) -> Callable[[bytes], bytes]:
     """Return the function that signs with this key and algorithm."""
-    if isinstance(private, ed25519.Ed25519PrivateKey):
+    if isinstance(private, ed25519.Ed25519PrivateKey | MlDsaPrivateKey):
         return private.sign
     digest = _HASHES[alg[2:]]
     if isinstance(private, rsa.RSAPrivateKey):
@@ -43,7 +47,7 @@ def signer_for(private: PrivateKey, alg: str) -> Callable[[bytes], bytes]:
 
 def verifier_for(public: PublicKey, alg: str) -> Callable[[bytes, bytes], bool]:
     """Return the function that tells whether a signature over data is this key's."""
-    if isinstance(public, ed25519.Ed25519PublicKey):
+    if isinstance(public, ed25519.Ed25519PublicKey | MlDsaPublicKey):
         return _answering(lambda data, signature: public.verify(signature, data))
     digest = _HASHES[alg[2:]]
     if isinstance(public, rsa.RSAPublicKey):
