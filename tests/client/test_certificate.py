@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from fastapi import FastAPI
 
-from tests.end_to_end.service import eventually
+from tests.end_to_end.service import eventually, run_program
 from tests.end_to_end.test_tls import ADA, BOB, CA, SERVER, start
 from tests.protocol.certificates import make
 from tests.server.booths import payload_of
@@ -157,6 +157,36 @@ def test_files_are_read_anew_when_they_change_and_only_then(tmp_path, caplog):
     held.refresh()
 
     assert caplog.text.count("is not renewed") == 1
+
+
+def get_token(mtls, *options, **variables):
+    trust = {"SSL_CERT_FILE": str(mtls.folder / "ca.pem")}
+    return run_program(
+        *("token", "get", "--issuer", mtls.service.url, "--client-id", "ada", *options),
+        **trust | variables,
+    )
+
+
+def test_the_command_line_gets_tokens_by_certificate(mtls, tmp_path):
+    certificate, key = ADA.write(tmp_path, "ada")
+    (tmp_path / "both.pem").write_bytes(ADA.key_pem + ADA.pem)
+
+    apart = get_token(mtls, "--certificate", certificate, "--certificate-key", key)
+    together = get_token(mtls, "--certificate", str(tmp_path / "both.pem"))
+
+    assert (apart.returncode, together.returncode) == (0, 0), apart.stderr + together.stderr
+    assert payload_of(apart.stdout)["cnf"] == {"x5t#S256": thumbprint(ADA.der)}
+
+
+def test_the_command_line_says_what_is_wrong_with_a_certificate(mtls, tmp_path):
+    certificate, _ = ADA.write(tmp_path, "ada")
+    stranger = get_token(mtls, "--certificate", certificate, "--certificate-key", certificate)
+    alone = get_token(mtls, "--certificate-key", certificate, "--secret", "env:X", X="x")
+    nothing = get_token(mtls)
+
+    for ended in (stranger, alone, nothing):
+        assert ended.returncode == 2
+        assert "ertificate" in ended.stderr
 
 
 @contextlib.contextmanager

@@ -33,6 +33,14 @@ def token() -> None:
     metavar="env:NAME|file:PATH|-",
     help="Where the token is that the platform gives this workload.",
 )
+@click.option(
+    "--certificate",
+    metavar="FILE",
+    help="Its TLS certificate, PEM. Beside another proof, it only binds the token.",
+)
+@click.option(
+    "--certificate-key", metavar="FILE", help="The private key, if it is in a file of its own."
+)
 @click.option("--scope", help='What to ask for, like "persons:read persons:write".')
 @click.option("--resource", metavar="URI", help="Which API to ask for, if there are several.")
 @click.option(
@@ -61,6 +69,8 @@ def get(
     secret: str | None,
     private_key: str | None,
     assertion: str | None,
+    certificate: str | None,
+    certificate_key: str | None,
     scope: str | None,
     resource: str | None,
     dialect: str,
@@ -84,6 +94,8 @@ def get(
             secret=secret,
             private_key=private_key,
             assertion=assertion,
+            certificate=certificate,
+            certificate_key=certificate_key,
             scope=scope,
             resource=resource,
             dialect=dialect,

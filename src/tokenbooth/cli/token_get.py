@@ -25,7 +25,7 @@ from tokenbooth.protocol.dialects import Dialect, DialectRefused, dialect_named,
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.protocol.token_answer import TokenAnswer, read_token_answer
-from tokenbooth.remote.fetch import HttpFetch, Request, Response
+from tokenbooth.remote.fetch import HttpFetch, Request, Response, default_tls
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 # By the OAuth error code, or the token source's own word where no answer came.
@@ -65,6 +65,8 @@ class Order:
     secret: str | None = field(repr=False)
     private_key: str | None = field(repr=False)
     assertion: str | None = field(repr=False)
+    certificate: str | None
+    certificate_key: str | None
     scope: str | None
     resource: str | None
     dialect: str
@@ -98,7 +100,8 @@ def get_token(order: Order, *, as_json: bool) -> None:
         )
     dialect = _dialect(order.dialect)
     proof = _proof(order)
-    fetch = HttpFetch(allow_plain_http_for_development=order.allow_plain_http)
+    tls = default_tls()
+    fetch = HttpFetch(allow_plain_http_for_development=order.allow_plain_http, tls=tls)
     recording = _LastAnswer(fetch)
     # The token source also logs why there is no token; here the error says it.
     logging.getLogger("tokenbooth.client").addHandler(logging.NullHandler())
@@ -112,6 +115,7 @@ def get_token(order: Order, *, as_json: bool) -> None:
             dialect=dialect,
             auth_method=order.auth_method,
             allow_plain_http_for_development=order.allow_plain_http,
+            tls=tls,
             fetch=recording,
             **proof,
         ) as source:
@@ -142,22 +146,35 @@ def outcome_of(error: ClientError) -> Outcome:
 
 
 class _Proof(TypedDict, total=False):
-    """The one argument by which a token source is to prove itself."""
+    """The arguments by which a token source is to prove itself."""
 
     secret: Secret
     private_key: Secret
     assertion: Secret
+    certificate: str | tuple[str, str]
 
 
 def _proof(order: Order) -> _Proof:
     places = (order.secret, order.private_key, order.assertion)
-    if sum(place is not None for place in places) != 1:
-        raise Failure(Outcome.USAGE, "Give one of --secret, --private-key and --assertion.")
+    given = sum(place is not None for place in places)
+    if given > 1 or (given == 0 and order.certificate is None):
+        raise Failure(
+            Outcome.USAGE, "Give one of --secret, --private-key, --assertion and --certificate."
+        )
+    proof: _Proof = {}
+    if order.certificate is not None:
+        proof["certificate"] = order.certificate
+        if order.certificate_key is not None:
+            proof["certificate"] = (order.certificate, order.certificate_key)
+    elif order.certificate_key is not None:
+        raise Failure(Outcome.USAGE, "--certificate-key goes with --certificate.")
     if order.private_key is not None:
-        return {"private_key": _read(order.private_key, "private key", "--private-key")}
+        proof["private_key"] = _read(order.private_key, "private key", "--private-key")
     if order.assertion is not None:
-        return {"assertion": _read(order.assertion, "assertion", "--assertion")}
-    return {"secret": _read(str(order.secret), "client secret", "--secret")}
+        proof["assertion"] = _read(order.assertion, "assertion", "--assertion")
+    if order.secret is not None:
+        proof["secret"] = _read(order.secret, "client secret", "--secret")
+    return proof
 
 
 def _read(place: str, what: str, option: str) -> Secret:
