@@ -15,7 +15,11 @@ async def test_the_metadata_says_where_everything_is(town):
     expected = {
         "issuer": BASE_URL,
         "token_endpoint": f"{BASE_URL}/oauth2/token",
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": [
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "response_types_supported": [],
         "scopes_supported": ["orders:read", "persons:read", "persons:write"],
         "jwks_uri": f"{BASE_URL}/.well-known/jwks.json",
