@@ -2,6 +2,9 @@
 // A call may be retried, or build on what another left behind: modules keep their state.
 import { createInterface } from 'node:readline'
 
+// Standard output is for answers alone, whatever a library has to say.
+console.log = console.info = console.error
+
 const reply = (said) => process.stdout.write(JSON.stringify(said) + '\n')
 
 for await (const line of createInterface({ input: process.stdin })) {
