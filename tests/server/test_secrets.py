@@ -104,7 +104,7 @@ def test_a_lone_surrogate_is_a_wrong_secret_like_any_other():
         (TEXT + "\n", r"line break at the end \(%0A\)"),
         (TEXT + "\r\n", "line break at the end"),
         (" " + TEXT, "begins or ends with white space"),
-        (TEXT + "\t", "begins or ends with white space"),
+        (TEXT + "\t", "ends with white space"),
         ("********", "masked value"),
         ("tbo_abc", "a token, not a client secret"),
         ("tbr_abc", "a token, not a client secret"),
