@@ -13,7 +13,7 @@ from tests.server.booths import BASE_URL, PERSONS, running
 from tokenbooth.protocol.client_auth import basic_authorization
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.app import TokenService
-from tokenbooth.server.keyring import new_issuer_keys
+from tokenbooth.server.keyring import Keyring, new_issuer_keys
 from tokenbooth.server.records import Credential
 from tokenbooth.server.stores import sqlite_driver
 from tokenbooth.server.vault import Vault
@@ -136,6 +136,17 @@ async def test_an_issuer_without_a_key_in_use_issues_nothing_and_says_so(town, c
     assert_unavailable(await town.token(secret))
     ready = await town.http.get("/readyz")
     assert ready.json()["missing"] == ["issuer default has no key in use"]
+
+
+async def test_a_service_that_can_open_no_issuers_keys_is_not_ready(town):
+    stored = [key for key in await town.store.list_keys() if key.issuer == "default"]
+    await town.store.replace_keys([replace(key, sealed=b"damaged") for key in stored])
+    town.registry._keyring = Keyring(town.booth.vault)
+    await town.registry.refresh()
+
+    ready = await town.http.get("/readyz")
+
+    assert (ready.status_code, ready.json()["missing"]) == (503, ["no issuer can be used"])
 
 
 async def test_is_ready_when_everything_is_there(town):

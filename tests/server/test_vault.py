@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenbooth.server.vault import Vault, VaultError, open_vault
+from tokenbooth.server.vault import (
+    Vault,
+    VaultError,
+    open_vault,
+    read_master_keys,
+    replace_master_keys,
+)
 
 VAULT = Vault(b"m" * 32)
 
@@ -88,3 +94,48 @@ def test_says_when_the_key_file_is_a_folder(tmp_path):
 def test_says_when_the_key_file_cannot_be_made(tmp_path):
     with pytest.raises(VaultError, match=r"Cannot make the master key file .*No such file"):
         open_vault(tmp_path / "nowhere" / "booth.key", create=True)
+
+
+def test_the_first_master_key_seals_and_all_of_them_open():
+    old, new = Vault(b"o" * 32), Vault(b"n" * 32, b"o" * 32)
+
+    assert new.unseal("label", old.seal("label", b"private")) == b"private"
+    with pytest.raises(VaultError, match="another master key"):
+        old.unseal("label", new.seal("label", b"private"))
+    assert new.seals_like(new.seal("label", b""))
+    assert not new.seals_like(old.seal("label", b""))
+
+
+def test_a_new_master_key_is_read_when_a_value_needs_it(tmp_path):
+    file = tmp_path / "key"
+    running = open_vault(file, create=True)
+    before = running.seal("label", b"before")
+    replace_master_keys(file, [b"n" * 32, *read_master_keys(file)])
+    after = open_vault(file, create=False).seal("label", b"after")
+
+    assert running.unseal("label", after) == b"after"
+    assert running.unseal("label", before) == b"before"
+    assert running.seals_like(after)
+    assert not running.seals_like(before)
+
+
+def test_a_known_value_opens_although_the_key_file_has_gone(tmp_path):
+    file = tmp_path / "key"
+    running = open_vault(file, create=True)
+    sealed = running.seal("label", b"private")
+    file.unlink()
+
+    assert running.unseal("label", sealed) == b"private"
+    with pytest.raises(VaultError, match="another master key"):
+        running.unseal("label", Vault(b"x" * 32).seal("label", b"private"))
+
+
+def test_replaced_master_keys_belong_to_whom_the_file_belonged(tmp_path):
+    file = tmp_path / "key"
+    open_vault(file, create=True)
+
+    replace_master_keys(file, [b"a" * 32, b"b" * 32])
+
+    assert read_master_keys(file) == (b"a" * 32, b"b" * 32)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["key"]

@@ -19,6 +19,7 @@ TOKEN_PATH = "/oauth2/token"
 INTROSPECTION_PATH = "/oauth2/introspect"
 REVOCATION_PATH = "/oauth2/revoke"
 REVOCATION_FEED_PATH = "/oauth2/revocations"
+REGISTRATION_PATH = "/oauth2/register"
 JWKS_PATH = "/.well-known/jwks.json"
 AUTH_METHODS = (BASIC, POST, PRIVATE_KEY_JWT)
 
@@ -82,7 +83,7 @@ def view_issuer(
         keys=keys,
         grant_types=grants_of(issuer),
         metadata=msgspec.json.encode(
-            _metadata(issuer, url, dialect, apis, methods=AUTH_METHODS + offer.methods)
+            _metadata(issuer, url, dialect, apis, keys, methods=AUTH_METHODS + offer.methods)
             | _certificate_metadata(mtls_url, dialect, offer)
         ),
         mtls_url=mtls_url,
@@ -110,7 +111,13 @@ def grants_of(issuer: Issuer) -> tuple[str, ...]:
 
 
 def _metadata(
-    issuer: Issuer, url: str, dialect: Dialect, apis: tuple[Api, ...], *, methods: tuple[str, ...]
+    issuer: Issuer,
+    url: str,
+    dialect: Dialect,
+    apis: tuple[Api, ...],
+    keys: IssuerKeys,
+    *,
+    methods: tuple[str, ...],
 ) -> dict[str, object]:
     return {
         "issuer": url,
@@ -122,10 +129,17 @@ def _metadata(
         "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,  # RFC 9449 §5.1
         "jwks_uri": url + JWKS_PATH,
         **_endpoint("introspection", url + INTROSPECTION_PATH, methods),
-        "introspection_signing_alg_values_supported": [issuer.alg],  # RFC 9701 §7
+        "introspection_signing_alg_values_supported": _signing_algorithms(keys, issuer),
         **_endpoint("revocation", url + REVOCATION_PATH, methods),
         "revocation_feed_endpoint": url + REVOCATION_FEED_PATH,
+        "registration_endpoint": url + REGISTRATION_PATH,  # RFC 7591 §3
     }
+
+
+def _signing_algorithms(keys: IssuerKeys, issuer: Issuer) -> list[str]:
+    """Return what signs now, and then what will or did: all are published (RFC 9701 §7)."""
+    current = keys.signing.public.alg if keys.signing is not None else issuer.alg
+    return list(dict.fromkeys([current, *(key.alg for key in keys.published)]))
 
 
 def _detail_types(apis: tuple[Api, ...]) -> dict[str, object]:

@@ -28,7 +28,7 @@ SIGN_SECONDS = 5.0
 MAX_WAITING = 256
 
 _P256 = bytes.fromhex("06082a8648ce3d030107")
-# Its name is unknown to the library, and printed names are unknown to devices: RFC 8410's OID.
+# By its OID: the library does not know its name, and devices do not know a printed one.
 _ED25519 = bytes.fromhex("06032b6570")
 _RSA_BITS = 2048
 _PROBE = b"tokenbooth"
