@@ -7,7 +7,7 @@ import pytest
 
 from tests.guard.tiny_issuer import METADATA, bearer
 from tokenbooth.guard import Refusal
-from tokenbooth.protocol.keys import generate_key
+from tokenbooth.protocol.keys import SIGNING_ALGORITHMS, generate_key
 
 FORGED = generate_key("ES256")
 
@@ -34,6 +34,14 @@ def test_a_good_token_names_its_caller(issuer, guard):
     assert caller.token_id == "a-1"
     assert caller.expires_at == issuer.clock.now() + 3600
     assert caller.claims["iss"] == issuer.url
+
+
+@pytest.mark.parametrize("alg", SIGNING_ALGORITHMS)
+def test_a_token_of_any_algorithm_that_issuers_sign_with_is_good(issuer, guard, alg):
+    key = generate_key(alg)
+    issuer.published.append(key)
+
+    assert guard.verify_sync(bearer(issuer.token(key=key))).client_id == "shop"
 
 
 async def test_async_and_sync_say_the_same(issuer, guard):
