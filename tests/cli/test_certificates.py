@@ -1,5 +1,6 @@
 """Certificates on the command line: registered whole, or by a name that they carry."""
 
+import base64
 import datetime as dt
 import json
 
@@ -29,6 +30,42 @@ def test_a_client_is_registered_with_its_certificate_and_without_a_secret(api):
     assert ended.data["auth_methods"] == ["self_signed_tls_client_auth"]
     (credential,) = api("clients", "show", "ada", "--json").data["credentials"]
     assert (credential["kind"], credential["hint"]) == ("certificate", thumbprint(SHOWN.der))
+
+
+def test_certificates_are_read_from_a_key_set_too(api):
+    leaf = base64.b64encode(SHOWN.der).decode()
+    document = json.dumps({"keys": [{"kty": "EC", "x5c": [leaf, "chain"]}]})
+
+    ended = api(
+        "clients", "create", "--id", "ada", "--api", "persons", "--certificate", "-", "--json",
+        stdin=document.encode(),
+    )  # fmt: skip
+
+    assert ended.code == 0, ended.err
+    hint = api("credentials", "list", "ada", "--json").data[0]["hint"]
+    assert hint == thumbprint(SHOWN.der)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{",
+        "{}",
+        '{"keys": []}',
+        '{"keys": 1}',
+        '{"keys": [{"x5c": []}]}',
+        '{"keys": [{"x5c": [1]}]}',
+        '{"keys": [{"x5c": ["*"]}]}',
+        '{"keys": [{"x5c": ["AAAA"]}]}',
+        '{"keys": [{"kty": "EC"}, {"x5c": ["AAAA"]}]}',
+    ],
+)
+def test_a_key_set_without_good_certificates_is_refused_in_words(api, document):
+    ended = api(
+        "credentials", "add", "ada", "--certificate", "-", "--json", stdin=document.encode()
+    )
+
+    assert (ended.code, bool(ended.error)) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.options import MAX_INPUT, read_stdin
 from tokenbooth.cli.trust_options import Trust, trust_options
 from tokenbooth.clock import SYSTEM_CLOCK
-from tokenbooth.management.certificates import certificate_proof, subject_proof
+from tokenbooth.management.certificates import certificate_proofs, subject_proof
 from tokenbooth.management.errors import ManagementError
 from tokenbooth.management.proofs import NewProof
 from tokenbooth.management.public_keys import key_place, read_keys
@@ -38,7 +38,7 @@ def proof_options(command: Callable[..., object]) -> Callable[..., object]:
         "--certificate",
         metavar="FILE|-",
         multiple=True,
-        help="Its TLS certificate, self-signed: a PEM file.",
+        help="Its TLS certificate, self-signed: a PEM file, or a JWKS with x5c.",
     )
     @_subject_options
     @trust_options
@@ -58,7 +58,7 @@ def proof_options(command: Callable[..., object]) -> Callable[..., object]:
             proofs += trust.proofs(jwks_uri)
             if jwks_uri is not None and trust.issuer is None:
                 proofs.append(key_place(jwks_uri))
-            proofs += [_certificate(place) for place in certificate]
+            proofs += [proof for place in certificate for proof in _certificates(place)]
             proofs += [subject_proof(kind, text) for kind, text in subjects]
         except ManagementError as error:
             raise Failure(Outcome.USAGE, str(error)) from error
@@ -100,7 +100,7 @@ def _subject_options(command: Callable[..., object]) -> Callable[..., object]:
     return with_subjects
 
 
-def _certificate(place: str) -> NewProof:
+def _certificates(place: str) -> tuple[NewProof, ...]:
     text = _text(place)
     if "PRIVATE KEY-----" in text:
         click.echo(
@@ -108,7 +108,7 @@ def _certificate(place: str) -> NewProof:
             "hand over certificates alone: who has the private key is the client.",
             err=True,
         )
-    return certificate_proof(text, now=SYSTEM_CLOCK.now())
+    return certificate_proofs(text, now=SYSTEM_CLOCK.now())
 
 
 def _keys(places: tuple[str, ...], alg: str | None) -> list[NewProof]:
