@@ -33,6 +33,7 @@ class Program(LazyGroup):
             ("apis", "Create and change APIs."),
             ("clients", "Register and manage clients."),
             ("credentials", "Add, rotate and remove the secrets of a client."),
+            ("registrations", "Let others register clients by themselves."),
             ("keys", "Show the keys of issuers."),
             ("accounts", "Create and list the customers that own clients."),
             ("token", "Get and inspect access tokens."),

@@ -1,6 +1,5 @@
 """Register, show, disable and delete clients."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +28,7 @@ from tokenbooth.management.proofs import (
 from tokenbooth.management.requests import USUAL_GRANTS, check_policy
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.new_clients import new_client_id
 from tokenbooth.server.records import (
     DEFAULT_ISSUER,
     ApiAccess,
@@ -38,8 +38,6 @@ from tokenbooth.server.records import (
     TokenFormat,
 )
 
-_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-_ID_LENGTH = 16
 _PAGE = 500
 NO_POLICY = ClientPolicy()
 
@@ -190,15 +188,19 @@ async def create_client(
 
 
 async def list_clients(
-    booth: Booth, *, issuer: str | None = None, account: str | None = None, limit: int
+    booth: Booth,
+    *,
+    issuer: str | None = None,
+    account: str | None = None,
+    after: tuple[str, str] | None = None,
+    limit: int,
 ) -> tuple[ClientView, ...]:
-    """Return up to `limit` clients by issuer and id."""
+    """Return up to `limit` clients by issuer and id, starting behind the pair `after`."""
     if issuer is not None:
         await find_issuer(booth, issuer)
     if account is not None:
         await find_account(booth, account)
     found: list[ClientView] = []
-    after: tuple[str, str] | None = None
     while len(found) < limit:
         wanted = min(_PAGE, limit - len(found))
         page = await booth.store.list_clients(
@@ -258,7 +260,7 @@ async def revoke_tokens(booth: Booth, client_id: str, *, issuer: str | None = No
 
 async def _free_id(booth: Booth, issuer: str, wanted: str | None) -> str:
     if wanted is None:
-        return "tb_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+        return new_client_id()
     check_client_id(wanted)
     if any(account.name == wanted for account in await booth.store.list_accounts()):
         # Both appear as a token's subject: one must never pass for the other.

@@ -12,10 +12,9 @@ from tokenbooth.management.names import check_text
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.new_clients import secret_credential
 from tokenbooth.server.records import Credential, CredentialKind, Issuer, RegisteredClient
-from tokenbooth.server.secrets import new_credential_id
 
-HINT_LENGTH = 4
 DAY = 86_400
 LONGEST_VALIDITY = 100 * 365 * DAY
 
@@ -84,23 +83,13 @@ def make_secret(
         raise BadInput("A secret is valid for more than 0 seconds and at most 100 years.")
     now = booth.clock.now()
     expires_at = None if expires_in is None else now + expires_in
-    credential_id = new_credential_id()
-    secret = booth.secrets.make(issuer.tag, credential_id)
-    credential = Credential(
-        id=credential_id,
-        issuer=issuer.name,
-        client_id=client_id,
-        kind="secret",
-        data=booth.secrets.digest(secret),
-        label=label,
-        hint=secret.reveal()[-HINT_LENGTH:],
-        created_at=now,
-        expires_at=expires_at,
+    credential, secret = secret_credential(
+        booth.secrets, issuer, client_id, now=now, label=label, expires_at=expires_at
     )
     told = NewSecret(
         issuer=issuer.name,
         client_id=client_id,
-        credential_id=credential_id,
+        credential_id=credential.id,
         client_secret=secret,
         label=label,
         expires_at=moment(expires_at),

@@ -12,6 +12,9 @@ ProtocolError
 │   ├── InvalidScope           400 invalid_scope
 │   ├── InvalidTarget          400 invalid_target (RFC 8707 §2)
 │   ├── InvalidAuthorizationDetails  400 invalid_authorization_details (RFC 9396 §5)
+│   ├── InvalidClientMetadata  400 invalid_client_metadata (RFC 7591 §3.2.2)
+│   ├── InvalidRedirectUri     400 invalid_redirect_uri (RFC 7591 §3.2.2)
+│   ├── BadRegistrationToken   401 invalid_token (RFC 7592 §2)
 │   ├── InvalidDpopProof       400 invalid_dpop_proof (RFC 9449 §5)
 │   ├── UseDpopNonce           400 use_dpop_nonce (RFC 9449 §8)
 │   └── TemporarilyUnavailable 503 temporarily_unavailable
@@ -121,6 +124,25 @@ class InvalidAuthorizationDetails(OAuthError):
     """The details are malformed, of an unknown type or not for this client (RFC 9396 §5)."""
 
     code = "invalid_authorization_details"
+
+
+class InvalidClientMetadata(OAuthError):
+    """A client registers with something that cannot be (RFC 7591 §3.2.2)."""
+
+    code = "invalid_client_metadata"
+
+
+class InvalidRedirectUri(OAuthError):
+    """A client registers redirects, and nobody is redirected here (RFC 7591 §3.2.2)."""
+
+    code = "invalid_redirect_uri"
+
+
+class BadRegistrationToken(OAuthError):
+    """The token that came along registers nothing, or is not for this client (RFC 7592 §2)."""
+
+    code = "invalid_token"
+    status = 401
 
 
 class InvalidDpopProof(OAuthError):

@@ -49,6 +49,7 @@ class ClientPolicy:
     authorization_details: tuple[str, ...] = ()  # the types it may ask for (RFC 9396)
     # Names of APIs whose tokens it may exchange (RFC 8693), beside those that it serves.
     exchanges: tuple[str, ...] = ()
+    registration: str | None = None  # which one, if it registered itself (RFC 7591)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

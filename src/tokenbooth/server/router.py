@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from tokenbooth.server.endpoints.discovery import key_set, metadata
 from tokenbooth.server.endpoints.introspection import introspection
+from tokenbooth.server.endpoints.registration import registered_client, registration
 from tokenbooth.server.endpoints.revocation import revocation
 from tokenbooth.server.endpoints.revocation_feed import revocation_feed
 from tokenbooth.server.endpoints.token import token
@@ -14,6 +15,7 @@ from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import (
     INTROSPECTION_PATH,
     JWKS_PATH,
+    REGISTRATION_PATH,
     REVOCATION_FEED_PATH,
     REVOCATION_PATH,
     TOKEN_PATH,
@@ -25,6 +27,7 @@ from tokenbooth.server.service import Service
 
 Endpoint = Callable[[Exchange, IssuerView, Service, Outcome], Awaitable[None]]
 
+_ANY_NAME = "/*"  # as the last segment: one thing of many
 _WELL_KNOWN = ("oauth-authorization-server", "openid-configuration")
 
 
@@ -46,10 +49,14 @@ class Routes:
     def find(self, path: str, host: str | None) -> Route | None:
         """Return the route; a host that an issuer owns comes first."""
         if self.by_host and host is not None:
-            own = self.by_host.get(_bare(host), {}).get(path)
+            own = _find(self.by_host.get(_bare(host), {}), path)
             if own is not None:
                 return own
-        return self.anywhere.get(path)
+        return _find(self.anywhere, path)
+
+
+def _find(routes: Mapping[str, Route], path: str) -> Route | None:
+    return routes.get(path) or routes.get(path.rpartition("/")[0] + _ANY_NAME)
 
 
 def make_routes(issuers: Iterable[IssuerView]) -> Routes:
@@ -82,6 +89,8 @@ def _paths(issuer: IssuerView, prefix: str) -> dict[str, Route]:
         prefix + REVOCATION_PATH: revocation,
         prefix + REVOCATION_FEED_PATH: revocation_feed,
         prefix + JWKS_PATH: key_set,
+        prefix + REGISTRATION_PATH: registration,
+        prefix + REGISTRATION_PATH + _ANY_NAME: registered_client,
     }
     for name in _WELL_KNOWN:
         # RFC 8414 §3.1 inserts the well-known part before the issuer's path; OpenID Connect

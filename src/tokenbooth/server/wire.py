@@ -4,6 +4,7 @@ import msgspec
 
 from tokenbooth.protocol.dialects import Dialect
 from tokenbooth.protocol.errors import (
+    BadRegistrationToken,
     InvalidClient,
     MethodNotAllowed,
     OAuthError,
@@ -23,7 +24,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def send_issued(
-    exchange: Exchange, issued: Issued, dialect: Dialect, *, dpop_nonce: str | None = None
+    exchange: Exchange,
+    issued: Issued,
+    dialect: Dialect,
+    *,
+    dpop_nonce: str | None = None,
+    hint: str | None = None,
 ) -> None:
     """Answer with the tokens under the dialect's names (RFC 6749 §5.1)."""
     shape = dialect.answer
@@ -47,6 +53,8 @@ async def send_issued(
     headers = _cache_headers(dialect)
     if dpop_nonce is not None:  # RFC 9449 §8.2
         headers.append((b"dpop-nonce", dpop_nonce.encode()))
+    if hint is not None:
+        headers.append((b"tokenbooth-hint", hint.encode()))
     await exchange.answer(200, _encode(members), shape.content_type.encode(), headers)
 
 
@@ -92,6 +100,8 @@ def _refusal_headers(refusal: OAuthError, status: int, issuer: IssuerView) -> li
     if isinstance(refusal, InvalidClient) and status == 401:
         # RFC 6749 §5.2: the scheme that the client can use.
         headers.append((b"www-authenticate", f'Basic realm="{issuer.name}"'.encode()))
+    if isinstance(refusal, BadRegistrationToken):  # RFC 6750 §3
+        headers.append((b"www-authenticate", b'Bearer error="invalid_token"'))
     if isinstance(refusal, MethodNotAllowed):
         headers.append((b"allow", refusal.allow.encode()))
     if isinstance(refusal, UseDpopNonce):

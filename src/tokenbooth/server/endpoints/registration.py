@@ -1,0 +1,138 @@
+"""Dynamic client registration (RFC 7591), and each client's own entry (RFC 7592)."""
+
+from tokenbooth.protocol.bearer import bearer_token, read_authorization
+from tokenbooth.protocol.errors import BearerError, InvalidRequest, MethodNotAllowed
+from tokenbooth.protocol.registration import CONTENT_TYPE, ClientMetadata, read_client_metadata
+from tokenbooth.protocol.secret import Secret
+from tokenbooth.server import revocations
+from tokenbooth.server.endpoints.unusable import latest
+from tokenbooth.server.exchange import Exchange
+from tokenbooth.server.issuer_view import REGISTRATION_PATH, IssuerView
+from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.records import RegisteredClient
+from tokenbooth.server.registration import Registration, described, registered, updated
+from tokenbooth.server.registration_tokens import RegistrationOffice, bad_token, spend_use
+from tokenbooth.server.service import Service
+from tokenbooth.server.wire import NO_STORE, send_json
+
+
+async def registration(
+    exchange: Exchange, issuer: IssuerView, service: Service, outcome: Outcome
+) -> None:
+    """Register one client; raises OAuthError for the router to answer."""
+    if exchange.method != "POST":
+        raise MethodNotAllowed("A client registers with POST.")
+    unverified = _token(exchange)
+    issuer = await latest(issuer, service)
+    now = service.clock.now()
+    token = RegistrationOffice(service.secrets).open_initial(
+        unverified, issuer=issuer.name, now=now
+    )
+    wanted = await _metadata(exchange, service)
+    made = registered(wanted, token, issuer, service.secrets, now=now)
+    # Last: a mistake in the metadata does not use the token up.
+    await spend_use(token, service.store, now)
+    await service.store.add_client(made.client, made.credentials)
+    outcome.answered("registered", client_id=made.client.client_id, initial_token=token.id)
+    await _answer(exchange, made, issuer, service, status=201)
+
+
+async def registered_client(
+    exchange: Exchange, issuer: IssuerView, service: Service, outcome: Outcome
+) -> None:
+    """Show, replace or delete the client that the token is for; raises OAuthError."""
+    if exchange.method not in ("GET", "PUT", "DELETE"):
+        raise MethodNotAllowed("A client's entry takes GET, PUT and DELETE.", allow=_ALLOWED)
+    issuer = await latest(issuer, service)
+    current = await _own_entry(exchange, issuer, service)
+    outcome.answered(_DONE[exchange.method], client_id=current.client.client_id)
+    if exchange.method == "DELETE":
+        await _delete(current, service)
+        await exchange.answer(204, b"", b"application/json", (NO_STORE,))
+        return
+    entry = Registration(client=current.client, credentials=current.credentials, secret=None)
+    if exchange.method == "PUT":
+        wanted = await _metadata(exchange, service)
+        now = service.clock.now()
+        entry = updated(wanted, current, issuer, service.secrets, now=now)
+        await _replace(current, entry, service)
+    await _answer(exchange, entry, issuer, service, status=200)
+
+
+_ALLOWED = "GET, PUT, DELETE"
+_DONE = {"GET": "shown", "PUT": "updated", "DELETE": "deleted"}
+
+
+def _token(exchange: Exchange) -> Secret:
+    try:
+        scheme, rest = read_authorization(exchange.headers(b"authorization"))
+        if scheme == "bearer":
+            return Secret(bearer_token(rest))
+    except BearerError as refused:
+        raise bad_token(refused.reason) from refused
+    raise bad_token("no_bearer_token")
+
+
+async def _own_entry(exchange: Exchange, issuer: IssuerView, service: Service) -> RegisteredClient:
+    """Return the client in the path if the token is its own: one refusal for all that is not."""
+    unverified = _token(exchange)
+    client_id = exchange.path.rpartition("/")[2]
+    # Not from memory: a client that another node deleted a moment ago is no more.
+    current = await service.store.get_client(issuer.name, client_id)
+    if current is None or current.client.policy.registration is None:
+        raise bad_token("unknown_client")
+    if not RegistrationOffice(service.secrets).is_of_client(unverified, current.client):
+        raise bad_token("of_another_client")
+    if not current.client.enabled:
+        raise bad_token("client_disabled")
+    return current
+
+
+async def _metadata(exchange: Exchange, service: Service) -> ClientMetadata:
+    content_type = (exchange.header(b"content-type") or "").partition(";")[0].strip().lower()
+    if content_type != CONTENT_TYPE:
+        raise InvalidRequest(
+            f"Send the client's metadata as {CONTENT_TYPE}.", reason="wrong_content_type"
+        )
+    settings = service.settings
+    body = await exchange.body(
+        max_bytes=settings.max_body_bytes, seconds=settings.body_timeout_seconds
+    )
+    return read_client_metadata(body)
+
+
+async def _replace(current: RegisteredClient, entry: Registration, service: Service) -> None:
+    store, client = service.store, entry.client
+    await store.replace_client(client)
+    before = {each.id for each in current.credentials}
+    kept = {each.id for each in entry.credentials}
+    for credential in entry.credentials:
+        if credential.id not in before:
+            await store.add_credential(credential)
+    for credential in current.credentials:
+        # Certificates and federated identities are the operator's to give and to take.
+        if credential.id not in kept and credential.kind in ("secret", "jwk"):
+            await store.delete_credential(client.issuer, client.client_id, credential.id)
+
+
+async def _delete(current: RegisteredClient, service: Service) -> None:
+    client, now = current.client, service.clock.now()
+    await service.store.delete_client(
+        client.issuer,
+        client.client_id,
+        revoking=[
+            revocations.of_stopped_client(client, now),
+            *revocations.of_removed_credentials(current.credentials, now),
+        ],
+    )
+
+
+async def _answer(
+    exchange: Exchange, entry: Registration, issuer: IssuerView, service: Service, *, status: int
+) -> None:
+    token = RegistrationOffice(service.secrets).of_client(entry.client)
+    members = described(entry, issuer) | {
+        "registration_access_token": token.reveal(),
+        "registration_client_uri": f"{issuer.url}{REGISTRATION_PATH}/{entry.client.client_id}",
+    }
+    await send_json(exchange, members, status=status)
