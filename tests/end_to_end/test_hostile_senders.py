@@ -149,6 +149,42 @@ def test_forgets_a_sender_that_hangs_up(service):
 
 
 @pytest.mark.parametrize(
+    "parts",
+    [
+        [f"{HEAD}X-Long: ".encode(), *[b"x" * 32_768] * 5],
+        [HEAD.encode(), *[b"X-One: more\r\n" * 2_500] * 5],
+        [f"{HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\nX: ".encode(), *[b"x" * 32_768] * 5],
+        [b"POST /" + b"x" * 32_768, *[b"x" * 32_768] * 4],
+    ],
+    ids=["one header", "many headers", "a trailer", "the request line"],
+)
+def test_refuses_a_head_without_end(service, parts):
+    answer = _talk(service, *parts, pause=0.05)
+    # A trailer follows the body: the answer to the request may overtake the refusal.
+    assert _status(answer) in (431, 400)
+    assert _error(answer) in ("invalid_request", "invalid_client")
+
+
+@pytest.mark.parametrize("start", [b"", HEAD.encode(), b"\r\n"])
+def test_hangs_up_on_a_sender_that_starts_no_request(service, start):
+    started = time.monotonic()
+    assert _talk(service, start) == b""
+    assert BODY_TIMEOUT * 0.5 < time.monotonic() - started < BODY_TIMEOUT * 2 + 2
+
+
+def test_hangs_up_on_a_sender_that_drips_headers(service):
+    started = time.monotonic()
+    assert _talk(service, HEAD.encode(), *[b"x"] * 40, pause=0.15) == b""
+    assert time.monotonic() - started < 40 * 0.15
+
+
+def test_answers_what_is_no_http_as_it_answers_any_error(service):
+    answer = _talk(service, b"\x00\x01\x02\x03\r\n\r\n")
+    assert _status(answer) == 400
+    assert _error(answer) == "invalid_request"
+
+
+@pytest.mark.parametrize(
     "request_",
     [
         b"\x00\x01\x02\x03\r\n\r\n",

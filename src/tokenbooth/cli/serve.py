@@ -14,7 +14,11 @@ from uvicorn.supervisors import Multiprocess
 
 from tokenbooth.cli.demo import lines_to_paste, prepare_demo
 from tokenbooth.cli.demo_api import PREFIX, demo_apis, hand_to_workers
+from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
 from tokenbooth.cli.uvicorn_tls import CertificateProtocol, listener, make_context
+from tokenbooth.management.errors import Conflict
+from tokenbooth.management.rest.mount import management_mounts
+from tokenbooth.management.rest.rights import ensure_management_api
 from tokenbooth.protocol.dialects import DialectRefused
 from tokenbooth.server.app import Mounts, TokenService, create_app
 from tokenbooth.server.bootstrap import Booth, open_booth
@@ -92,8 +96,9 @@ def make_app() -> TokenService:
     settings = Settings.load(os.environ)
     _end_with_parent()
 
-    async def make_mounts(_booth: Booth) -> Mounts:
-        return {PREFIX: demo_apis(app)} if settings.demo else {}
+    async def make_mounts(booth: Booth) -> Mounts:
+        demo = {PREFIX: demo_apis(app)} if settings.demo else {}
+        return {**management_mounts(booth, app), **demo}
 
     app = create_app(
         settings,
@@ -148,6 +153,10 @@ async def _prepare(settings: Settings, base_url: str) -> list[str]:
     """Make and migrate the database before any worker needs it; return the demo's lines."""
     booth = await open_booth(settings)
     try:
+        try:
+            await ensure_management_api(booth, base_url)
+        except Conflict as error:
+            click.echo(f"Warning: {error}", err=True)
         if not settings.demo:
             return []
         issuers = await prepare_demo(booth, base_url)
@@ -186,7 +195,7 @@ def _uvicorn_config(settings: Settings) -> uvicorn.Config:
         "tokenbooth.cli.serve:make_app",
         factory=True,
         workers=settings.workers,
-        http=CertificateProtocol if settings.asks_for_certificates else "httptools",
+        http=CertificateProtocol if settings.asks_for_certificates else BoundedProtocol,
         loop="uvloop",
         ws="none",
         lifespan="on",

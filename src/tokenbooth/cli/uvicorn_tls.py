@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Callable
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.shown_certificate import DER_KEY, VERIFIED_KEY
 from tokenbooth.server.tls_listener import TlsListener
@@ -25,7 +25,7 @@ def make_context(_config: uvicorn.Config, _default: Callable[[], ssl.SSLContext]
     return listener().context
 
 
-class CertificateProtocol(HttpToolsProtocol):
+class CertificateProtocol(BoundedProtocol):
     """HTTP/1.1 over TLS that remembers which certificate the connection was made with.
 
     It leans on `app_state`, which uvicorn keeps to itself and copies into every request's scope;
@@ -38,4 +38,4 @@ class CertificateProtocol(HttpToolsProtocol):
         der = ssl_object.getpeercert(binary_form=True) if ssl_object else None
         is_verified = der is not None and listener().vouches_for(ssl_object)
         self.app_state = {**self.app_state, DER_KEY: der, VERIFIED_KEY: is_verified}
-        super().connection_made(transport)  # type: ignore[arg-type] # uvicorn narrows asyncio's own type
+        super().connection_made(transport)

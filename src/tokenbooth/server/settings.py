@@ -49,7 +49,7 @@ class Settings:
     change_poll_seconds: float = 0.25  # how soon a change by another process is noticed
     refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
     max_body_bytes: int = 65_536
-    body_timeout_seconds: float = 10.0  # a sender slower than that is cut off
+    body_timeout_seconds: float = 10.0  # for the head of a request, and for its body
     # How many failed attempts to authenticate a network has, for one client and for all together,
     # before it is answered 429; used up, they come back evenly within the window. 0: no limit.
     failures_per_client: int = 20

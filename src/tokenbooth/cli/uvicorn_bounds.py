@@ -1,0 +1,80 @@
+"""uvicorn with bounds: how large and how slow the head of a request may be (RFC 6585 §5)."""
+
+import asyncio
+import functools
+import json
+import os
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tokenbooth.server.settings import Settings
+
+MAX_HEAD_BYTES = 65_536  # request line, headers, trailers and chunk sizes of one request
+
+_REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
+
+
+@functools.cache
+def _patience() -> float:
+    """Return how long a sender may take, from the environment that the parent process left."""
+    return Settings.load(os.environ).body_timeout_seconds
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 that lets no sender fill the memory with headers, or hold a connection for nothing.
+
+    uvicorn bounds neither with httptools; the size and time of a body the application bounds itself.
+    It leans on what uvicorn keeps to itself; pyproject.toml pins the versions, tests hold it.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start to watch the connection."""
+        self._head_bytes = 0
+        self._cycle_before: object = None
+        super().connection_made(transport)  # type: ignore[arg-type] # uvicorn narrows asyncio's own type
+        self._watch = self.loop.call_later(_patience(), self._close_if_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop watching it."""
+        self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what is not body; answer 431 when it is too much."""
+        if self.transport.is_closing():  # the parser has given up: what still arrives is not read
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(431, f"The headers are larger than {MAX_HEAD_BYTES} bytes.")
+
+    def on_body(self, body: bytes) -> None:
+        """Leave the body out of the count."""
+        self._head_bytes = max(0, self._head_bytes - len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Count anew for the next request."""
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP in the form of every other error."""
+        self._refuse(400, msg)
+
+    def _close_if_idle(self) -> None:
+        """Hang up on a sender that has started no request since the last look, and awaits none."""
+        awaits_answer = not getattr(self.cycle, "response_complete", True)  # None at first
+        if self.cycle is self._cycle_before and not awaits_answer:
+            self.transport.close()
+            return
+        self._cycle_before = self.cycle
+        self._watch = self.loop.call_later(_patience(), self._close_if_idle)
+
+    def _refuse(self, status: int, description: str) -> None:
+        error = {"error": "invalid_request", "error_description": description}
+        body = json.dumps(error, separators=(",", ":")).encode("ascii")
+        head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncache-control: no-store\r\n"
+        rest = b"content-length: %d\r\nconnection: close\r\n\r\n%b"
+        self.transport.write(head % (status, _REASONS[status]) + rest % (len(body), body))
+        self.transport.close()
