@@ -1,6 +1,7 @@
 """What is no longer valid: tokens by their own id, their family, credential, client or issuer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tokenbooth.protocol.revocation_feed import revocation_keys
 from tokenbooth.server.issuer_view import IssuerView
@@ -17,8 +18,15 @@ _TAKEOVER_SECONDS = 1.0
 
 async def is_revoked(token: OurToken, issuer: IssuerView, store: RevocationStore) -> bool:
     """Whether the token was revoked, as of now on any node; raises StoreUnavailable."""
-    found = await store.find_revoked(issuer.name, revocation_keys(token.claims))
-    return any(before is None or token.issued_at <= before for before in found.values())
+    return await are_revoked(token.claims, token.issued_at, issuer.name, store)
+
+
+async def are_revoked(
+    claims: Mapping[str, Any], issued_at: float, issuer: str, store: RevocationStore
+) -> bool:
+    """Whether the token that makes these checked claims was revoked; raises StoreUnavailable."""
+    found = await store.find_revoked(issuer, revocation_keys(claims))
+    return any(before is None or issued_at <= before for before in found.values())
 
 
 async def revoke(token: OurToken, issuer: IssuerView, store: RevocationStore, now: float) -> None:

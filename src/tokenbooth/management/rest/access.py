@@ -1,0 +1,128 @@
+"""Who may do what: tokens of the default issuer, checked by the guard and against revocations."""
+
+from functools import partial
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import OAuth2, OAuthFlowClientCredentials, OAuthFlows
+from fastapi.security.base import SecurityBase
+
+from tokenbooth.guard import Caller, Guard, Refusal
+from tokenbooth.guard.asgi import request_url, token_headers
+from tokenbooth.guard.possession import algorithms_text
+from tokenbooth.guard.refusal import RefusalWords
+from tokenbooth.management.lookup import find_client
+from tokenbooth.management.rest.rights import NAME, SCOPES, rights_of
+from tokenbooth.protocol.dialects import STANDARD, dialect_named
+from tokenbooth.protocol.errors import BearerError, InsufficientScope, InvalidToken
+from tokenbooth.protocol.scope import Scope
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.records import DEFAULT_ISSUER, Client
+from tokenbooth.server.revocations import are_revoked
+
+
+class Gate:
+    """Lets a caller through whose token is good now and has the scope."""
+
+    def __init__(self, guard: Guard, booth: Booth) -> None:
+        self._guard = guard
+        self._booth = booth
+        self._words = RefusalWords(
+            dialect=dialect_named(STANDARD),
+            realm=None,
+            basic_realm=None,
+            dpop_algorithms=algorithms_text(),
+        )
+
+    async def verify(self, request: Request, scope: Scope) -> Caller:
+        """Return the caller; raises Refusal or StoreUnavailable."""
+        asgi = request.scope
+        caller = await self._guard.verify(
+            token_headers(asgi),
+            request.method,
+            request_url(asgi),
+            scopes=scope,
+            certificate=partial(self._guard.certificates.find, asgi),
+        )
+        # The guard alone would learn of a revocation later, or never.
+        issued_at = float(caller.claims["iat"])
+        if await are_revoked(caller.claims, issued_at, DEFAULT_ISSUER, self._booth.store):
+            raise self._refusal(InvalidToken("The token was revoked.", reason="revoked"))
+        return caller
+
+    def check_holds(self, caller: Caller, rights: tuple[str, ...]) -> None:
+        """Refuse a caller without all these scopes of this API; raises Refusal.
+
+        Whoever could give more rights than it has, would have them all.
+        """
+        needed = Scope.of(rights)
+        if not set(needed.names).issubset(caller.scope.names):
+            missing = needed - caller.scope
+            raise self._refusal(
+                InsufficientScope(
+                    f"The client may have the scope {missing}, which the token lacks.",
+                    needed=str(needed),
+                )
+            )
+
+    def _refusal(self, error: BearerError) -> Refusal:
+        return self._words.refusal(error)
+
+
+class _Requirement(SecurityBase):
+    """The dependency behind `require`, which OpenAPI shows as a security scheme."""
+
+    scheme_name = "AccessToken"
+
+    def __init__(self, scope: str) -> None:
+        # The address of the token endpoint is filled in where the document is made.
+        flow = OAuthFlowClientCredentials(tokenUrl="", scopes=dict(SCOPES))
+        self.model = OAuth2(flows=OAuthFlows(clientCredentials=flow))
+        self._scope = Scope.parse(scope)
+
+    async def __call__(self, request: Request) -> Caller:
+        gate: Gate = request.app.state.gate
+        caller = await gate.verify(request, self._scope)
+        request.state.caller = caller
+        return caller
+
+
+def require(scope: str) -> Any:  # noqa: ANN401 - FastAPI types its own as Any
+    """Return the dependency that lets callers through whose token has this scope."""
+    return Security(_Requirement(scope), scopes=[scope])
+
+
+class Keeper:
+    """Refuses changes that would give a caller more than it has."""
+
+    def __init__(self, request: Request) -> None:
+        self._gate: Gate = request.app.state.gate
+        self._booth: Booth = request.app.state.booth
+        self._request = request
+
+    async def check_client(self, client_id: str, issuer: str | None) -> Client:
+        """Return the client unless it may do more here than the caller; raises Refusal, Missing.
+
+        A secret of such a client is as good as its rights.
+        """
+        client = (await find_client(self._booth, client_id, issuer=issuer)).client
+        self._gate.check_holds(self._caller, rights_of(client))
+        return client
+
+    def check_access(self, issuer: str, api: str, scopes: list[str] | None) -> None:
+        """Refuse to give access to this very API beyond the caller's own; raises Refusal."""
+        if (issuer, api) == (DEFAULT_ISSUER, NAME):
+            given = tuple(name for name in SCOPES if scopes is None or name in scopes)
+            self._gate.check_holds(self._caller, given)
+
+    @property
+    def _caller(self) -> Caller:
+        return cast("Caller", self._request.state.caller)
+
+
+def _booth(request: Request) -> Booth:
+    return cast("Booth", request.app.state.booth)
+
+
+BoothHere = Annotated[Booth, Depends(_booth)]
+KeeperHere = Annotated[Keeper, Depends()]

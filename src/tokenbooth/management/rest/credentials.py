@@ -1,0 +1,199 @@
+"""/clients/…/credentials: add, rotate, list and remove what clients prove themselves with."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from tokenbooth.management import credentials as management
+from tokenbooth.management.credentials import DAY, LONGEST_VALIDITY, CredentialView, NewSecret
+from tokenbooth.management.errors import BadInput
+from tokenbooth.management.proofs import Added, add_proofs
+from tokenbooth.management.rest.access import BoothHere, KeeperHere, require
+from tokenbooth.management.rest.bodies import Body, OneIssuer, Text
+from tokenbooth.management.rest.clients import proofs_of
+from tokenbooth.management.rest.pages import Asked, Page
+from tokenbooth.management.rest.problems import responses
+
+router = APIRouter(prefix="/clients/{client_id}/credentials", tags=["credentials"])
+
+Seconds = Annotated[int, Field(ge=1, le=LONGEST_VALIDITY, description="Seconds.")]
+
+
+class AnotherSecret(Body):
+    """A secret to make beside those that the client has."""
+
+    label: Text = ""
+    expires_in: Seconds | None = None
+
+
+class PublicKeys(Body):
+    """Public keys to add: the keys themselves, or where the client publishes them."""
+
+    jwks: dict[str, Any] | None = Field(default=None, description="A JWK or JWKS (RFC 7517).")
+    jwks_uri: str | None = None
+    label: Text = ""
+    expires_in: Seconds | None = None
+
+
+class RotatedSecret(Body):
+    """How a secret is followed by another one."""
+
+    overlap: Annotated[int, Field(ge=0, le=LONGEST_VALIDITY)] = Field(
+        default=DAY, description="Seconds for which the older secrets stay good."
+    )
+    label: Text = ""
+
+
+class SecretOnce(BaseModel):
+    """A secret that was just made. It is shown this once."""
+
+    issuer: str
+    client_id: str
+    credential_id: str
+    client_secret: str
+    label: str
+    expires_at: datetime | None
+
+
+class RotatedOnce(BaseModel):
+    """The new secret, shown this once, and the older ones that end with the overlap."""
+
+    new: SecretOnce
+    ending: list[CredentialView]
+
+
+@router.get("", dependencies=[require("clients:read")], responses=responses(404))
+async def list_credentials(
+    booth: BoothHere, asked: Asked, client_id: str, issuer: OneIssuer = None
+) -> Page[CredentialView]:
+    """List a client's credentials, oldest first; never a secret."""
+    return asked.part(
+        await management.list_credentials(booth, client_id, issuer=issuer),
+        lambda each: (each.created_at.isoformat(), each.id),
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    dependencies=[require("credentials:write")],
+    responses=responses(400, 404, 408, 413, 415),
+)
+async def add_secret(
+    booth: BoothHere,
+    keeper: KeeperHere,
+    client_id: str,
+    body: AnotherSecret,
+    issuer: OneIssuer = None,
+) -> SecretOnce:
+    """Give a client one more secret, which is in this answer alone."""
+    client = await keeper.check_client(client_id, issuer)
+    return _once(
+        await management.add_secret(
+            booth, client_id, issuer=client.issuer, label=body.label, expires_in=body.expires_in
+        )
+    )
+
+
+@router.post(
+    "/public-keys",
+    status_code=201,
+    dependencies=[require("credentials:write")],
+    responses=responses(400, 404, 408, 409, 413, 415),
+)
+async def add_public_keys(
+    booth: BoothHere,
+    keeper: KeeperHere,
+    client_id: str,
+    body: PublicKeys,
+    issuer: OneIssuer = None,
+) -> Added:
+    """Let a client prove itself with its own keys (private_key_jwt)."""
+    client = await keeper.check_client(client_id, issuer)
+    proofs = proofs_of(body.jwks, body.jwks_uri)
+    if not proofs:
+        raise BadInput("Give jwks or jwks_uri.")
+    return await add_proofs(
+        booth,
+        client_id,
+        proofs,
+        issuer=client.issuer,
+        label=body.label,
+        expires_in=body.expires_in,
+    )
+
+
+@router.post(
+    "/rotate",
+    status_code=201,
+    dependencies=[require("credentials:write")],
+    responses=responses(400, 404, 408, 413, 415),
+)
+async def rotate_secret(
+    booth: BoothHere,
+    keeper: KeeperHere,
+    client_id: str,
+    body: RotatedSecret,
+    issuer: OneIssuer = None,
+) -> RotatedOnce:
+    """Make a new secret, and let the older ones end after the overlap."""
+    client = await keeper.check_client(client_id, issuer)
+    rotation = await management.rotate_secret(
+        booth, client_id, issuer=client.issuer, overlap=body.overlap, label=body.label
+    )
+    return RotatedOnce(new=_once(rotation.new), ending=list(rotation.ending))
+
+
+@router.delete(
+    "/{credential_id}",
+    status_code=204,
+    dependencies=[require("credentials:write")],
+    responses=responses(404),
+)
+async def remove_credential(  # noqa: PLR0917 - FastAPI passes them by name
+    booth: BoothHere,
+    keeper: KeeperHere,
+    client_id: str,
+    credential_id: str,
+    issuer: OneIssuer = None,
+    revoke_tokens: Annotated[  # noqa: FBT002 - a parameter of the URL
+        bool, Query(description="End what it was used to get, too.")
+    ] = False,
+) -> None:
+    """Remove a credential at once."""
+    client = await keeper.check_client(client_id, issuer)
+    await management.remove_credential(
+        booth, client_id, credential_id, issuer=client.issuer, revoke_tokens=revoke_tokens
+    )
+
+
+@router.post(
+    "/{credential_id}/revoke-tokens",
+    dependencies=[require("credentials:write")],
+    responses=responses(404),
+)
+async def revoke_credential_tokens(
+    booth: BoothHere,
+    keeper: KeeperHere,
+    client_id: str,
+    credential_id: str,
+    issuer: OneIssuer = None,
+) -> CredentialView:
+    """End every token that a credential was used to get so far; it stays valid itself."""
+    client = await keeper.check_client(client_id, issuer)
+    return await management.revoke_credential_tokens(
+        booth, client_id, credential_id, issuer=client.issuer
+    )
+
+
+def _once(made: NewSecret) -> SecretOnce:
+    return SecretOnce(
+        issuer=made.issuer,
+        client_id=made.client_id,
+        credential_id=made.credential_id,
+        client_secret=made.client_secret.reveal(),
+        label=made.label,
+        expires_at=made.expires_at,
+    )

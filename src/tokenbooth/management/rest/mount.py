@@ -1,0 +1,168 @@
+"""The management API as a mounted application: bounds first, FastAPI when it is first needed."""
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tokenbooth.guard import Guard
+from tokenbooth.management.addresses import service_url
+from tokenbooth.management.rest.problems import MEDIA_TYPE, problem
+from tokenbooth.management.rest.rights import PATH, audience_at
+from tokenbooth.protocol import strict_json
+from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge
+from tokenbooth.protocol.networks import parse_networks
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.deadlines import Deadlines
+from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
+from tokenbooth.server.in_process import InProcessFetch
+from tokenbooth.server.logs import get_logger
+
+_WRITING = ("POST", "PUT", "PATCH")
+_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+def management_mounts(booth: Booth, service: ASGIApp) -> dict[str, ASGIApp]:
+    """Return the management API under its path, and under that of a service with a path."""
+    base_path = urlsplit(service_url(booth)).path.rstrip("/")
+    prefixes = dict.fromkeys((PATH, base_path + PATH))
+    return {prefix: ManagementApi(booth, service, prefix=prefix) for prefix in prefixes}
+
+
+class ManagementApi:
+    """The application at /api/v1; its guard asks `service` without leaving the process."""
+
+    def __init__(self, booth: Booth, service: ASGIApp, *, prefix: str = PATH) -> None:
+        self._booth = booth
+        self._prefix = prefix
+        self._base_url = service_url(booth)
+        self._fetch = InProcessFetch(service, asyncio.get_running_loop())
+        self._deadlines = Deadlines()
+        self._log = get_logger().bind()
+        self._building: asyncio.Task[ASGIApp] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        exchange = Exchange(scope, receive, send, deadlines=self._deadlines)
+        try:
+            body = await self._body(exchange)
+        except ClientGone:
+            return
+        except _Refused as refused:
+            await _answer(exchange, refused.members)
+            return
+        inner: Scope = {**scope, "root_path": self._prefix, "state": {}}
+        try:
+            app = await self._app()
+            await app(inner, _replayed(body, receive), _finishing(exchange, send))
+        except Exception:  # noqa: BLE001 - a fault of ours is logged whole and shown to nobody
+            self._log.exception("internal_error", request_id=exchange.request_id)
+            if not exchange.status:
+                await _answer(exchange, problem(500, "server_error"))
+        self._tell(exchange, inner)
+
+    async def _body(self, exchange: Exchange) -> bytes:
+        settings = self._booth.settings
+        try:
+            body = await exchange.body(
+                max_bytes=settings.max_body_bytes, seconds=settings.body_timeout_seconds
+            )
+        except RequestTooLarge as error:
+            raise _Refused(problem(413, "too_large", error.description)) from error
+        except InvalidRequest as error:
+            raise _Refused(problem(408, "too_slow", error.description)) from error
+        if body and exchange.method in _WRITING:
+            media_type = (exchange.header(b"content-type") or "").partition(";")[0].strip().lower()
+            if media_type != "application/json":
+                text = "Send JSON, with Content-Type: application/json."
+                raise _Refused(problem(415, "unsupported_media_type", text))
+            try:
+                strict_json.parse_object(body)
+            except ValueError as error:
+                text = "The body is one JSON object in UTF-8, in which no member is repeated."
+                raise _Refused(problem(400, "malformed_json", text)) from error
+        return body
+
+    async def _app(self) -> ASGIApp:
+        """Return the application; whoever comes while it is made waits for the same one."""
+        if self._building is None or (self._building.done() and self._building.exception()):
+            # In a thread: it takes a second or so, and tokens are issued meanwhile.
+            self._building = asyncio.create_task(asyncio.to_thread(self._build))
+        return await asyncio.shield(self._building)
+
+    def _build(self) -> ASGIApp:
+        from tokenbooth.management.rest.app import build
+
+        settings = self._booth.settings
+        guard = Guard(
+            self._base_url,
+            audience_at(self._base_url),
+            trusted_proxies=[str(each) for each in parse_networks(settings.trusted_proxy)],
+            client_certificate_header=settings.client_certificate_header or "client-cert",
+            # Nothing goes over any network: the service is asked within the process.
+            allow_plain_http_for_development=True,
+            fetch=self._fetch,
+            clock=self._booth.clock,
+        )
+        return build(booth=self._booth, guard=guard, base_url=self._base_url)
+
+    def _tell(self, exchange: Exchange, inner: Scope) -> None:
+        caller = inner["state"].get("caller")
+        # Of a refused request nothing is repeated: a secret may stand anywhere in it.
+        names = inner.get("path_params", {}) if exchange.status < 400 else {}
+        self._log.info(
+            "managed" if exchange.status < 400 else "management_refused",
+            method=exchange.method if exchange.status != 405 else "other",
+            route=getattr(inner.get("route"), "path", None),
+            **{f"target_{name}": value for name, value in names.items()},
+            status=exchange.status,
+            client_id=None if caller is None else caller.client_id,
+            request_id=exchange.request_id,
+        )
+
+
+class _Refused(Exception):
+    """The request is refused before anybody looks at what it wants."""
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        super().__init__(members["code"])
+        self.members = members
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    is_read = False
+
+    async def replay() -> Message:
+        nonlocal is_read
+        if is_read:
+            return await receive()
+        is_read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _finishing(exchange: Exchange, send: Send) -> Send:
+    async def finish(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            exchange.status = message["status"]
+            present = {name for name, _ in message["headers"]}
+            added = [each for each in _HEADERS if each[0] not in present]
+            request_id = (b"x-request-id", exchange.request_id.encode())
+            message = {**message, "headers": [*message["headers"], *added, request_id]}
+        await send(message)
+
+    return finish
+
+
+async def _answer(exchange: Exchange, members: dict[str, Any]) -> None:
+    await exchange.answer(
+        members["status"],
+        msgspec.json.encode(members),
+        MEDIA_TYPE.encode(),
+        ((b"cache-control", b"no-store"),),
+    )

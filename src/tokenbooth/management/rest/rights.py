@@ -1,0 +1,77 @@
+"""The management API as an API of the service itself: its audience and its scopes."""
+
+import contextlib
+from dataclasses import replace
+
+from tokenbooth.management.errors import Conflict
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiScope, Client
+from tokenbooth.server.stores.contract import AlreadyExists
+
+NAME = "management"
+PATH = "/api/v1"
+
+SCOPES = {
+    "issuers:read": "See issuers",
+    "issuers:write": "Make issuers, and end their tokens",
+    "apis:read": "See APIs",
+    "apis:write": "Make, change and delete APIs",
+    "clients:read": "See clients and their credentials",
+    "clients:write": "Register, change and delete clients, and say what they may call",
+    "credentials:write": "Give credentials to clients, and take them away",
+    "keys:read": "See the keys that sign tokens",
+    "keys:write": "Rotate and remove the keys that sign tokens",
+    "accounts:read": "See accounts",
+    "accounts:write": "Make accounts",
+}
+
+
+def audience_at(base_url: str) -> str:
+    """Return the audience of the management API of the service at `base_url`."""
+    return base_url + PATH
+
+
+async def ensure_management_api(booth: Booth, base_url: str) -> None:
+    """Make the API if it is missing, and have it follow the service's address.
+
+    Raises Conflict when its name or its audience belongs to another API.
+    """
+    audience = audience_at(base_url)
+    found: Api | None = None
+    for api in await booth.store.list_apis(DEFAULT_ISSUER):
+        if api.name == NAME:
+            found = api
+        elif api.audience == audience:
+            raise Conflict(
+                f"The audience {audience} belongs to the API {api.name!r}, and the management API "
+                "needs it: delete that API."
+            )
+    if found is None:
+        with contextlib.suppress(AlreadyExists):  # another process was faster
+            await booth.store.add_api(_management_api(audience, booth.clock.now()))
+        return
+    if not found.audience.endswith(PATH):
+        raise Conflict(
+            f"The name {NAME!r} is taken by an API with the audience {found.audience}, so the "
+            "management API answers nobody: delete that API, or give it another name."
+        )
+    wanted = _management_api(audience, found.created_at)
+    if found != replace(wanted, policy=found.policy):
+        await booth.store.replace_api(replace(wanted, policy=found.policy))
+
+
+def rights_of(client: Client) -> tuple[str, ...]:
+    """Return the scopes of the management API that a client may ask for."""
+    if client.issuer != DEFAULT_ISSUER:
+        return ()
+    return tuple(scope for each in client.access if each.api == NAME for scope in each.scopes)
+
+
+def _management_api(audience: str, created_at: float) -> Api:
+    return Api(
+        issuer=DEFAULT_ISSUER,
+        name=NAME,
+        audience=audience,
+        scopes=tuple(ApiScope(name=name, description=text) for name, text in SCOPES.items()),
+        created_at=created_at,
+    )
