@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from dataclasses import replace
 
 import anyio.lowlevel
@@ -87,24 +86,31 @@ async def test_many_signatures_at_a_time_are_all_good(device):
 
 
 async def test_the_event_loop_goes_on_while_the_device_works(device):
-    signer = await key_in_device(device, "RS256", label="slow")
-    threads = set()
-    longest, before = 0.0, time.perf_counter()
+    signer = await key_in_device(device, "ES256", label="slow")
+    is_released = threading.Event()
+    busy = device_at(device).submit(is_released.wait)
 
-    async def watch():
-        nonlocal longest, before
-        while True:
-            await anyio.lowlevel.checkpoint()
-            longest, before = max(longest, time.perf_counter() - before), time.perf_counter()
-            threads.add(threading.current_thread().name)
+    signing = asyncio.create_task(signer.sign(b"data"))
+    for _ in range(100):
+        await anyio.lowlevel.checkpoint()
+    assert not signing.done()
 
-    watching = asyncio.create_task(watch())
-    started = time.perf_counter()
-    await asyncio.gather(*(signer.sign(b"data") for _ in range(100)))
-    took = time.perf_counter() - started
-    watching.cancel()
-    assert longest < took / 2
-    assert "pkcs11" not in threads
+    is_released.set()
+    assert signer.public.verify(b"data", await signing)
+    assert busy.result() is True
+
+
+async def test_a_device_that_does_not_answer_is_waited_for_no_longer_than_said(device, monkeypatch):
+    signer = await key_in_device(device, "ES256", label="silent")
+    monkeypatch.setattr("tokenbooth.server.pkcs11.SIGN_SECONDS", 0.05)
+    is_released = threading.Event()
+    busy = device_at(device).submit(is_released.wait)
+
+    with pytest.raises(SignerUnavailable):
+        await signer.sign(b"data")
+
+    is_released.set()
+    assert busy.result() is True
 
 
 async def test_more_than_the_device_can_take_is_refused_at_once(device):
