@@ -23,7 +23,7 @@ def _patience() -> float:
 class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 that lets no sender fill the memory with headers, or hold a connection for nothing.
 
-    uvicorn bounds neither with httptools; the size and time of a body the application bounds itself.
+    uvicorn bounds neither with httptools; the body is bounded by the application itself.
     It leans on what uvicorn keeps to itself; pyproject.toml pins the versions, tests hold it.
     """
 
