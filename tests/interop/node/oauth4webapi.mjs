@@ -52,6 +52,24 @@ export async function token({ issuer, by, parameters = {}, dpop }) {
   })
 }
 
+// Any grant by its name: RFC 8693 and RFC 7523 are asked for like this.
+export async function exchange({ issuer, by, grant, parameters }) {
+  const as = await metadata(issuer, by)
+  const client = { client_id: by.client_id }
+  const answer = await oauth.genericTokenEndpointRequest(
+    as, client, proving(by), grant, new URLSearchParams(parameters), options(by),
+  )
+  return oauth.processGenericTokenEndpointResponse(as, client, answer)
+}
+
+export async function register({ issuer, initialAccessToken, wishes }) {
+  const as = await metadata(issuer)
+  const answer = await oauth.dynamicClientRegistrationRequest(as, wishes, {
+    initialAccessToken, ...options(),
+  })
+  return oauth.processDynamicClientRegistrationResponse(answer)
+}
+
 export async function introspect({ issuer, by, token, signed = false }) {
   const as = await metadata(issuer, by)
   const client = { client_id: by.client_id }

@@ -25,10 +25,19 @@ function discover({ issuer, by, algorithm = 'oauth2', metadata = {} }) {
 export async function token({ parameters = {}, dpop, ...service }) {
   const config = await discover(service)
   const DPoP = dpop && client.getDPoPHandle(config, pairOf(dpop))
-  const { access_token, token_type, expires_in, scope } = await client.clientCredentialsGrant(
-    config, parameters, { DPoP },
-  )
-  return { access_token, token_type, expires_in, scope }
+  return client.clientCredentialsGrant(config, parameters, { DPoP })
+}
+
+// Any grant by its name: RFC 8693 and RFC 7523 are asked for like this.
+export async function exchange({ grant, parameters, ...service }) {
+  return client.genericGrantRequest(await discover(service), grant, parameters)
+}
+
+export async function register({ issuer, initialAccessToken, wishes }) {
+  const execute = [client.allowInsecureRequests]
+  const options = { algorithm: 'oauth2', initialAccessToken, execute }
+  const config = await client.dynamicClientRegistration(new URL(issuer), wishes, undefined, options)
+  return config.clientMetadata()
 }
 
 export async function refresh({ token, ...service }) {
