@@ -5,12 +5,14 @@ import click
 from tokenbooth.cli.durations import DURATION
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
+from tokenbooth.cli.limits import limit_options
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
 from tokenbooth.cli.proofs import proof_options
 from tokenbooth.cli.request_options import NOTHING_SAID, Requests, request_options
 from tokenbooth.management import access
 from tokenbooth.management import clients as management
+from tokenbooth.management.limits import NO_LIMITS, Limits
 from tokenbooth.management.proofs import AUTH_METHODS, NewProof
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, ClientPolicy, TokenFormat
@@ -71,6 +73,7 @@ def clients() -> None:
     "--dpop-nonce", is_flag=True, help="Have its DPoP proofs hold a nonce of the service's."
 )
 @request_options
+@limit_options
 @click.option("--label", default="", help="For the first secret.")
 @managing
 async def create(
@@ -93,6 +96,7 @@ async def create(
     dpop_bound: bool,
     dpop_nonce: bool,
     requests: Requests,
+    limits: Limits,
     label: str,
 ) -> None:
     """Register a client; it gets a secret, shown this one time, unless it has a key."""
@@ -111,9 +115,13 @@ async def create(
         token_lifetime=token_lifetime,
         refresh_tokens=refresh_tokens,
         grants=requests.grants_or_usual,
-        policy=requests.added_to(
-            ClientPolicy(
-                certificate_bound=certificate_bound, dpop_bound=dpop_bound, dpop_nonce=dpop_nonce
+        policy=limits.added_to(
+            requests.added_to(
+                ClientPolicy(
+                    certificate_bound=certificate_bound,
+                    dpop_bound=dpop_bound,
+                    dpop_nonce=dpop_nonce,
+                )
             )
         ),
         label=label,
@@ -200,19 +208,27 @@ async def withdraw(
 @clients.command("set")
 @click.argument("client_id", metavar="ID")
 @request_options
+@limit_options
 @issuer_option
 @managing
 async def set_(
-    booth: Booth, out: Output, *, client_id: str, requests: Requests, issuer: str | None
+    booth: Booth,
+    out: Output,
+    *,
+    client_id: str,
+    requests: Requests,
+    limits: Limits,
+    issuer: str | None,
 ) -> None:
-    """Change what a client may ask for: what is given replaces what was, the rest stays.
+    """Change what a client may ask for, how often and from where; what is not given stays.
 
-    The word none in place of names or claims takes all of them away.
+    The word none in place of names, claims, a quota or networks takes them away.
     """
-    if requests == NOTHING_SAID:
+    if requests == NOTHING_SAID and limits == NO_LIMITS:
         raise Failure(Outcome.USAGE, "Say what to change; see: tokenbooth clients set --help")
-    out.one(
-        await access.change_requests(
+    changed = await access.change_limits(booth, client_id, limits, issuer=issuer)
+    if requests != NOTHING_SAID:
+        changed = await access.change_requests(
             booth,
             client_id,
             issuer=issuer,
@@ -221,7 +237,7 @@ async def set_(
             claims=requests.claims,
             authorization_details=requests.authorization_details,
         )
-    )
+    out.one(changed)
 
 
 @clients.command()

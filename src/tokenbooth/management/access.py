@@ -1,4 +1,4 @@
-"""Change which APIs, and which of their scopes, a client may ask for, and in which ways."""
+"""Change which APIs and scopes a client may ask for, in which ways, how often and from where."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 from tokenbooth.management.apis import choose_scopes, find_api, read_scope
 from tokenbooth.management.clients import ClientView, view_client
 from tokenbooth.management.errors import Missing, no_such
+from tokenbooth.management.limits import Limits
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.requests import check_policy
 from tokenbooth.server.bootstrap import Booth
@@ -80,3 +81,16 @@ async def change_requests(
     )
     await booth.store.replace_client(changed)
     return view_client(booth, replace(registered, client=changed))
+
+
+async def change_limits(
+    booth: Booth, client_id: str, limits: Limits, *, issuer: str | None = None
+) -> ClientView:
+    """Replace the limits that are given, and leave the rest."""
+    registered = await find_client(booth, client_id, issuer=issuer)
+    client = registered.client
+    policy = limits.added_to(client.policy)
+    if policy != client.policy:
+        client = replace(client, policy=policy, updated_at=booth.clock.now())
+        await booth.store.replace_client(client)
+    return view_client(booth, replace(registered, client=client))

@@ -5,6 +5,7 @@ from typing import Any
 
 from tokenbooth.management.apis import find_api
 from tokenbooth.management.errors import BadInput, Missing, no_such
+from tokenbooth.management.limits import check_limits
 from tokenbooth.protocol.custom_claims import ClaimsRefused, check_claims, read_claims
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN
 from tokenbooth.protocol.token_exchange import TOKEN_EXCHANGE
@@ -43,7 +44,8 @@ def claims_of(texts: Sequence[str]) -> dict[str, Any]:
 
 
 async def check_policy(booth: Booth, policy: ClientPolicy, *, issuer: str) -> None:
-    """Refuse a policy that names what is not there, or claims that cannot be; raises BadInput."""
+    """Refuse a policy that names what is not there, or says what cannot be; raises BadInput."""
+    check_limits(policy)
     for api in policy.exchanges:
         await find_api(booth, api, issuer=issuer)
     if policy.authorization_details:

@@ -173,7 +173,7 @@ class TemporarilyUnavailable(OAuthError):
 
 
 class TooManyRequests(TemporarilyUnavailable):
-    """The client asks or fails too often, and is to wait for `retry_after` seconds."""
+    """The client asks or fails too often, and is to wait `retry_after` seconds (RFC 6585 §4)."""
 
     status = 429
 

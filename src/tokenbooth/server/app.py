@@ -27,6 +27,8 @@ from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.logs import configure_logs, get_logger, outcome_writer
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.possession import PROOF_PREFIX
+from tokenbooth.server.quota import PREFIX as QUOTA_PREFIX
+from tokenbooth.server.quota import Quotas
 from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
@@ -46,8 +48,9 @@ _FORGET_SECONDS = 60.0
 _KEEP_KEYS_SECONDS = 600.0
 # What expired is kept for a while: a clock that is set back must not bring a token back to life.
 _KEEP_EXPIRED_SECONDS = 86_400.0
-# A proof comes with every bound token, so these are many, and lived for a minute only.
-_KEEP_EXPIRED_PROOFS_SECONDS = 600.0
+# A proof comes with every bound token, so these are many, and lived for a minute only. Shares of a
+# quota are many too, and at worst an hour is counted twice.
+_KEEP_EXPIRED_MANY_SECONDS = 600.0
 _STORE_AWAY = TemporarilyUnavailable(
     "The service cannot reach its database; try again.", reason="store_unavailable"
 )
@@ -144,6 +147,7 @@ class TokenService:
             last_uses=LastUses(),
             remote_keys=RemoteKeys(self._public_fetch, booth.clock),
             failures=FailureBudgets.of(self._settings, booth.clock),
+            quotas=Quotas(booth.store),
             clock=booth.clock,
             trusted_proxies=parse_networks(self._settings.trusted_proxy),
             forwarding_header=self._forwarding_header(),
@@ -174,9 +178,8 @@ class TokenService:
                     next_forget = loop.time() + _FORGET_SECONDS
                     now = service.clock.now()
                     await service.store.forget_expired(now - _KEEP_EXPIRED_SECONDS)
-                    await service.store.forget_claims(
-                        PROOF_PREFIX, now - _KEEP_EXPIRED_PROOFS_SECONDS
-                    )
+                    for prefix in (PROOF_PREFIX, QUOTA_PREFIX):
+                        await service.store.forget_claims(prefix, now - _KEEP_EXPIRED_MANY_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever happens, the next round comes
                 self._log.warning("upkeep_failed", reason=type(error).__name__)
 

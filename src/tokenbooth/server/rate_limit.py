@@ -22,7 +22,8 @@ _IPV6_PREFIX = 64
 class Meter:
     """Counts events by name against `limit` a window, which fill up again evenly (GCRA).
 
-    When it is full, it forgets what was quiet for longest.
+    When it is full, it forgets what was quiet for longest. Our own, because the library `limits`
+    asks the machine for the time, and keeps as many names as strangers make up.
     """
 
     def __init__(self, *, limit: int, window: float, capacity: int = CAPACITY) -> None:

@@ -6,6 +6,7 @@ from tokenbooth.clock import Clock
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import Networks
 from tokenbooth.server.last_uses import LastUses
+from tokenbooth.server.quota import Quotas
 from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry
@@ -13,6 +14,7 @@ from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.secrets import SecretOffice
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.stores.contract import Store
+from tokenbooth.server.waste import WasteWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,9 @@ class Service:
     last_uses: LastUses
     remote_keys: RemoteKeys
     failures: FailureBudgets
+    quotas: Quotas
     clock: Clock
     trusted_proxies: Networks
     forwarding_header: ForwardingHeader | None  # of trusted proxies alone
     readiness: Readiness = field(default_factory=Readiness)
+    waste: WasteWatch = field(default_factory=WasteWatch)

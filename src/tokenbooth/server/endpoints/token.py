@@ -59,10 +59,17 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     decision = with_copied_claims(decision, caller)
     decision = bind_to_certificate(decision, shown, caller)
     decision = bind(decision, proof, caller.client)
+    await service.quotas.take(caller.client, lifetime=decision.lifetime, now=now, outcome=outcome)
     await _spend_assertions(request, caller, service, now)
     issued = await _issue(decision, proof, issuer, service, now)
     outcome.issued(decision, issued)
-    await send_issued(exchange, issued, issuer.dialect, dpop_nonce=newer_nonce(proof, issuer, now))
+    await send_issued(
+        exchange,
+        issued,
+        issuer.dialect,
+        dpop_nonce=newer_nonce(proof, issuer, now),
+        hint=service.waste.hint(caller.client, lifetime=decision.lifetime, now=now),
+    )
 
 
 async def read_form(exchange: Exchange, service: Service) -> Form:
