@@ -16,6 +16,7 @@ from tokenbooth.server.keyring import NO_KEYS, IssuerKeys
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, Issuer
 
 TOKEN_PATH = "/oauth2/token"
+AUTHORIZATION_PATH = "/oauth2/authorize"
 INTROSPECTION_PATH = "/oauth2/introspect"
 REVOCATION_PATH = "/oauth2/revoke"
 REVOCATION_FEED_PATH = "/oauth2/revocations"
@@ -47,7 +48,9 @@ class IssuerView:
     api_by_audience: Mapping[str, Api]
     keys: IssuerKeys
     grant_types: tuple[str, ...]
-    metadata: bytes = field(repr=False)  # RFC 8414
+    metadata: bytes = field(repr=False)  # RFC 8414 §2, without the signed part
+    # What discovery made of it with the signing key; goes with the view.
+    documents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
     mtls_url: str | None = None  # its place at the address for clients with certificates
     unusable: str | None = None  # why nothing of this issuer can be answered now
     # A new one for every view, so that others can tell views apart without keeping them alive.
@@ -123,6 +126,8 @@ def _metadata(
         "issuer": url,
         **_endpoint("token", url + dialect.token_path, methods),
         "grant_types_supported": grants_of(issuer),
+        # Some clients read no metadata without it; whoever goes there is told that it is not.
+        "authorization_endpoint": url + AUTHORIZATION_PATH,
         "response_types_supported": [],  # RFC 8414 §2: required, even where there are none
         "scopes_supported": sorted({scope.name for api in apis for scope in api.scopes}),
         **_detail_types(apis),

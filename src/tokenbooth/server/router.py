@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from tokenbooth.server.endpoints.authorization import authorization
 from tokenbooth.server.endpoints.discovery import key_set, metadata
 from tokenbooth.server.endpoints.introspection import introspection
 from tokenbooth.server.endpoints.registration import registered_client, registration
@@ -13,6 +14,7 @@ from tokenbooth.server.endpoints.token import token
 from tokenbooth.server.endpoints.unusable import unusable
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import (
+    AUTHORIZATION_PATH,
     INTROSPECTION_PATH,
     JWKS_PATH,
     REGISTRATION_PATH,
@@ -85,6 +87,7 @@ def _paths(issuer: IssuerView, prefix: str) -> dict[str, Route]:
     endpoints: dict[str, Endpoint] = {
         prefix + TOKEN_PATH: token,
         prefix + issuer.dialect.token_path: token,
+        prefix + AUTHORIZATION_PATH: authorization,
         prefix + INTROSPECTION_PATH: introspection,
         prefix + REVOCATION_PATH: revocation,
         prefix + REVOCATION_FEED_PATH: revocation_feed,

@@ -3,6 +3,8 @@
 import pytest
 
 from tests.server.booths import BASE_URL, PERSONS
+from tokenbooth.protocol.jwt import read_jwt, verify_jwt
+from tokenbooth.protocol.keys import parse_key_set
 
 
 async def metadata(town, path="/.well-known/oauth-authorization-server"):
@@ -99,3 +101,62 @@ async def test_a_new_scope_is_advertised_after_the_refresh(town):
 
     assert "news:read" in (await metadata(town))["scopes_supported"]
     assert PERSONS not in (await metadata(town))["scopes_supported"]
+
+
+async def test_the_metadata_is_there_signed_as_well(town):
+    told = await metadata(town)
+    document = (await town.http.get("/.well-known/jwks.json")).content
+
+    unverified = read_jwt(told["signed_metadata"])
+    (key,) = parse_key_set(document).candidates(unverified.kid, unverified.alg)
+    signed = verify_jwt(unverified, key)
+
+    assert unverified.typ == "server-metadata+jwt"
+    assert (signed.pop("iss"), signed.pop("iat")) == (BASE_URL, int(town.clock.now()))
+    del told["signed_metadata"]
+    assert signed == told
+
+
+async def test_it_is_signed_once_so_that_it_can_be_cached(town):
+    first = await town.http.get("/.well-known/oauth-authorization-server")
+    again = await town.http.get("/.well-known/oauth-authorization-server")
+
+    assert first.headers["etag"] == again.headers["etag"]
+
+
+async def test_signed_metadata_is_no_access_token(town):
+    secret = await town.add_client(resource_server_for=("persons",))
+    told = await metadata(town)
+
+    answer = await town.introspect(secret, told["signed_metadata"])
+
+    assert answer.json() == {"active": False}
+
+
+async def test_without_a_signing_key_the_metadata_is_plain(town):
+    await town.add_issuer("keyless", keys=False)
+
+    told = await metadata(town, "/keyless/.well-known/oauth-authorization-server")
+
+    assert "signed_metadata" not in told
+
+
+async def test_a_visitor_of_the_authorization_endpoint_is_told_that_nobody_logs_in(town):
+    url = (await metadata(town))["authorization_endpoint"]
+    asked = {"response_type": "code", "redirect_uri": "https://evil.example.com", "state": "<x>"}
+
+    page = await town.http.get(url, params=asked, headers={"accept": "text/html,*/*"})
+    program = await town.http.get(url, params=asked)
+
+    assert (page.status_code, program.status_code) == (400, 400)
+    assert "Nobody logs in here" in page.text
+    assert "<x>" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert program.json()["error"] == "unsupported_response_type"
+    assert "location" not in page.headers
+
+
+async def test_nothing_is_changed_at_the_authorization_endpoint(town):
+    answer = await town.http.delete("/oauth2/authorize")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
