@@ -226,6 +226,7 @@ def test_both_names_of_ed25519_mean_one_algorithm(named, used):
     jwk = generate_key("EdDSA").public.to_jwk() | {"alg": named}
     keys = parse_key_set(json.dumps({"keys": [jwk]}).encode())
     assert len(keys.candidates(jwk["kid"], used)) == 1
+    assert verification_key(jwk, alg=used).is_for(used)
     assert keys.candidates(jwk["kid"], "ES256") == ()
 
 

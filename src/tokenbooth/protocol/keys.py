@@ -49,7 +49,7 @@ class VerificationKey:
 
     def is_for(self, alg: str) -> bool:
         """Tell whether `alg` names this key's algorithm, by either name where it has two."""
-        return alg == self.alg or (alg in _ED25519_ALGS and self.alg in _ED25519_ALGS)
+        return alg == self.alg or _is_same(alg, self.alg)
 
     def to_jwk(self) -> dict[str, str]:
         """Return the public JWK as a key set publishes it."""
@@ -150,13 +150,17 @@ def verification_key(jwk: Mapping[str, Any], *, alg: str | None = None) -> Verif
     if not isinstance(kid, str | None) or not isinstance(named_alg, str | None):
         message = "kid and alg must be texts"
         raise KeyRefused(message)
-    if alg is not None and named_alg != alg:
+    if alg is not None and named_alg is not None and not _is_same(named_alg, alg):
         raise KeyRefused(f"the key is for {named_alg}, not {alg}")
     _refuse_other_use(jwk)
     public = _read_public(jwk)
     if "d" in jwk:
         refuse_foreign_private_part(_number(jwk["d"]), public)
     return _verification_key(public, alg=named_alg, kid=kid)
+
+
+def _is_same(alg: str, other: str) -> bool:
+    return alg == other or (alg in _ED25519_ALGS and other in _ED25519_ALGS)
 
 
 def _refuse_other_use(jwk: Mapping[str, Any]) -> None:
