@@ -5,6 +5,8 @@ import pytest
 from tests.end_to_end.service import eventually
 from tests.interop.javascript import Refused
 from tests.interop.registered import with_key, with_secret
+from tokenbooth.client import TokenSource
+from tokenbooth.protocol.keys import generate_key
 
 ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")
 
@@ -45,6 +47,30 @@ def test_oauth4webapi_guards_an_api_with_our_bound_tokens(demo, javascript):
     for other in (keys[1], None):
         with pytest.raises(Refused):
             javascript("oauth4webapi", "guard", dpop=other, **service)
+
+
+@pytest.mark.parametrize("alg", ["ES256", "EdDSA", "PS256"])
+def test_oauth4webapi_accepts_the_proofs_of_our_client(demo, javascript, alg):
+    name = f"proofs-{alg.lower()}"
+    audience = demo.add_api(name, f"{name}:read")
+    client = demo.register(name)
+    url = "https://api.example.com/persons?page=2"
+    service = {"issuer": demo.url, "audience": audience, "url": url}
+    with TokenSource(
+        issuer=demo.url,
+        client_id=client.client_id,
+        secret=lambda: client.secret,
+        dpop=generate_key(alg),
+    ) as source:
+        headers = source.headers(source.token(), "GET", url)
+    assert javascript("oauth4webapi", "judge", headers=headers, **service)["cnf"]["jkt"]
+    with pytest.raises(Refused):
+        javascript(
+            "oauth4webapi",
+            "judge",
+            headers=headers,
+            **(service | {"url": "https://api.example.com/other"}),
+        )
 
 
 def test_a_token_that_is_not_bound_does_not_pass_for_a_bound_one(demo, javascript):

@@ -115,3 +115,10 @@ export async function guard({ issuer, audience, token, dpop, requireDPoP = false
   }
   return oauth.validateJwtAccessToken(as, request, audience, { requireDPoP, ...options() })
 }
+
+// The same for a call that somebody else prepared.
+export async function judge({ issuer, audience, url, headers }) {
+  const as = await metadata(issuer)
+  const request = new Request(url, { headers })
+  return oauth.validateJwtAccessToken(as, request, audience, { requireDPoP: true, ...options() })
+}
