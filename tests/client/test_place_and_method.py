@@ -133,6 +133,12 @@ def test_understands_a_dialects_answer(make, server, clock, asked) -> None:
     assert token.expires_at == clock.now() + 3599
 
 
+def test_speaks_a_dialect_from_a_file_of_the_users_own(make, server, tmp_path) -> None:
+    (tmp_path / "acme.toml").write_text('name = "acme"\n[answer]\naccess_token = "tok"\n')
+    server.on(TOKEN_PATH, as_json({"tok": "t", "token_type": "Bearer", "expires_in": 60}))
+    assert make(dialect=str(tmp_path / "acme.toml")).token().access_token == "t"
+
+
 def test_an_answer_of_a_foreign_dialect_names_it(make, server) -> None:
     server.on(TOKEN_PATH, as_json({"Token": "t", "TokenType": "bearer", "ExpiresIn": 3599}))
     with pytest.raises(TokenRequestRefused, match='dialect="trulioo-platform"'):

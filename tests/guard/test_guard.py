@@ -202,6 +202,13 @@ def test_plain_http_off_loopback_needs_an_ugly_name():
     assert guard.issuer == "http://auth.example.com"
 
 
+def test_a_dialect_may_come_from_a_file_of_the_apis_own(make_guard, tmp_path):
+    (tmp_path / "acme.toml").write_text('name = "acme"\n[guard]\ninvalid_token = "Not so"\n')
+    guard = make_guard(dialect=str(tmp_path / "acme.toml"))
+
+    assert refused(guard, bearer("nonsense")).body["error_description"] == "Not so"
+
+
 def test_an_unknown_dialect_is_named():
     with pytest.raises(DialectRefused, match="klingon"):
         Guard("https://auth.example.com", AUDIENCE, dialect="klingon")

@@ -3,7 +3,6 @@
 import logging
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypedDict
 
 import click
@@ -21,10 +20,11 @@ from tokenbooth.client.errors import (
 from tokenbooth.client.source import TokenSource
 from tokenbooth.client.token import Token
 from tokenbooth.clock import SYSTEM_CLOCK
-from tokenbooth.protocol.dialects import Dialect, DialectRefused, dialect_named, parse_dialect
+from tokenbooth.protocol.dialects import Dialect, DialectRefused
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.protocol.token_answer import TokenAnswer, read_token_answer
+from tokenbooth.remote.dialect_file import find_dialect
 from tokenbooth.remote.fetch import HttpFetch, Request, Response, default_tls
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
@@ -198,10 +198,8 @@ def _read(place: str, what: str, option: str) -> Secret:
 
 def _dialect(name: str) -> Dialect:
     try:
-        if name.endswith(".toml"):
-            return parse_dialect(Path(name).read_text("utf-8"), origin=name)
-        return dialect_named(name)
-    except (DialectRefused, OSError, UnicodeDecodeError) as error:
+        return find_dialect(name)
+    except DialectRefused as error:
         raise Failure(Outcome.USAGE, str(error)) from error
 
 

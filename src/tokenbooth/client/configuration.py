@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from tokenbooth.client.errors import ConfigurationRefused
 from tokenbooth.client.exchange import AUTH_METHODS, Wish
-from tokenbooth.protocol.dialects import Dialect, DialectRefused, dialect_named
+from tokenbooth.protocol.dialects import Dialect, DialectRefused
 from tokenbooth.protocol.errors import InvalidScope
 from tokenbooth.protocol.metadata import MetadataRefused, check_issuer
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.remote.address import AddressRefused, checked_address
+from tokenbooth.remote.dialect_file import find_dialect
 
 # What the source itself writes into the request.
 _OWN_PARAMETERS = frozenset(
@@ -64,7 +65,7 @@ def wish_for(
     if own:
         raise ConfigurationRefused(f"Leave {', '.join(sorted(own))} out of parameters.")
     try:
-        spoken = dialect_named(dialect) if isinstance(dialect, str) else dialect
+        spoken = find_dialect(dialect)
         if scope is None:
             scope = spoken.client.scope
         wanted = Scope.parse(scope) if isinstance(scope, str) else Scope.of(scope)

@@ -18,6 +18,7 @@ from tokenbooth.guard.possession import (
     check_mode,
     refuse_bound,
 )
+from tokenbooth.guard.publication import Publication
 from tokenbooth.guard.refusal import Refusal, RefusalWords
 from tokenbooth.guard.revocations import FollowedRevocations
 from tokenbooth.guard.steps import Steps, run_async, run_blocking
@@ -32,7 +33,7 @@ from tokenbooth.protocol.bearer import (
     header_values,
     read_authorization,
 )
-from tokenbooth.protocol.dialects import STANDARD, Dialect, dialect_named
+from tokenbooth.protocol.dialects import STANDARD, Dialect
 from tokenbooth.protocol.errors import (
     BearerError,
     GuardUnavailable,
@@ -45,6 +46,7 @@ from tokenbooth.protocol.errors import (
 from tokenbooth.protocol.metadata import MetadataRefused, check_issuer
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.remote.address import checked_address
+from tokenbooth.remote.dialect_file import find_dialect
 from tokenbooth.remote.fetch import Fetch, HttpFetch
 from tokenbooth.remote.key_set import RemoteKeySet
 from tokenbooth.remote.secret_source import SecretSource
@@ -76,6 +78,8 @@ class Guard:
     `dpop_nonce_key`, which all processes share, proofs must hold a fresh nonce.
     Certificate-bound tokens pass over connections with their certificate. Where a proxy ends TLS,
     `trusted_proxies` (CIDR) are those whose `client_certificate_header` is believed.
+    With `publish_metadata` refusals name the API's own metadata (RFC 9728), with its
+    `scopes_supported`; the middleware answers with it, other frameworks route to `publication`.
     """
 
     def __init__(
@@ -100,6 +104,9 @@ class Guard:
         public_url: str | None = None,
         trusted_proxies: Iterable[str] = (),
         client_certificate_header: str = "client-cert",
+        publish_metadata: bool = False,
+        scopes_supported: Scope | str | Iterable[str] = (),
+        resource_name: str | None = None,
         cache_seconds: float = 30.0,
         cache_size: int = 10_000,
         allow_plain_http_for_development: bool = False,
@@ -125,18 +132,28 @@ class Guard:
         self._authorization = own_authorization(client_id, secret)
         if introspect_jwts and self._authorization is None:
             raise ValueError("introspect_jwts needs client_id and secret")
-        dialect = dialect if isinstance(dialect, Dialect) else dialect_named(dialect)
+        dialect = find_dialect(dialect)
         own = HttpFetch(allow_plain_http_for_development=allow_plain_http_for_development)
         self._own_fetch, http = own, fetch or own
         line = Issuer(issuer, fetch=http, clock=clock)
         self.issuer, self.audience = issuer, audience
         self._introspect_jwts = introspect_jwts
+        self.publication: Publication | None = None
+        if publish_metadata:
+            self.publication = Publication(
+                resource=audience,
+                issuer=issuer,
+                scopes=_as_scope(scopes_supported),
+                name=resource_name,
+                is_dpop_required=dpop == "required",
+            )
         self._words = RefusalWords(
             dialect=dialect,
             realm=realm,
             basic_realm=(realm or audience) if accept_basic_credentials else None,
             dpop_algorithms=algorithms_text(),
             is_dpop_required=dpop == "required",
+            metadata_url=self.publication.url if self.publication is not None else None,
         )
         self._possession = Possession(
             audience=audience,
@@ -229,6 +246,12 @@ class Guard:
             return run_blocking(self._caller(headers, method, url, scopes, certificate))
         except BearerError as error:
             raise self._refusal(error, method, url) from error
+
+    def resource_metadata(self) -> Mapping[str, Any]:
+        """Return this API's metadata (RFC 9728), for a framework that routes to it itself."""
+        if self.publication is None:
+            raise ValueError("this guard publishes nothing; give it publish_metadata=True")
+        return self.publication.members
 
     def require(self, *scopes: str) -> Any:  # noqa: ANN401 - FastAPI types its own as Any
         """Return a FastAPI dependency that yields the Caller, who has all these scopes.
@@ -335,12 +358,16 @@ class Guard:
 
 
 def _check_scope(caller: Caller, scopes: Scope | str | Iterable[str]) -> None:
-    if isinstance(scopes, str):
-        scopes = Scope.parse(scopes)
-    needed = scopes if isinstance(scopes, Scope) else Scope.of(scopes)
+    needed = _as_scope(scopes)
     if not set(needed.names).issubset(caller.scope.names):
         missing = needed - caller.scope
         raise InsufficientScope(f"The token lacks the scope {missing}.", needed=str(needed))
+
+
+def _as_scope(scopes: Scope | str | Iterable[str]) -> Scope:
+    if isinstance(scopes, str):
+        return Scope.parse(scopes)
+    return scopes if isinstance(scopes, Scope) else Scope.of(scopes)
 
 
 def _token_in_query(*, has_header: bool) -> BearerError:
