@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from tokenbooth.guard.asgi import request_url, token_headers
 from tokenbooth.guard.caller import Caller
 from tokenbooth.guard.certificates import Certificate, CertificatePlaces
+from tokenbooth.guard.publication import Publication
 from tokenbooth.guard.refusal import Refusal
 from tokenbooth.protocol.scope import Scope
 
@@ -23,8 +24,9 @@ from fastapi.responses import JSONResponse
 from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.routing import Route
 
-__all__ = ["RefusedHTTPException", "install", "requirement"]
+__all__ = ["RefusedHTTPException", "install", "publish", "requirement"]
 
 
 class Verifier(Protocol):
@@ -46,6 +48,12 @@ class Verifier(Protocol):
         """Return the caller, or raise Refusal."""
 
 
+class Publisher(Protocol):
+    """What is needed of a guard that publishes metadata."""
+
+    publication: Publication | None
+
+
 class RefusedHTTPException(HTTPException):
     """A refusal in FastAPI's own terms, so that every FastAPI application can answer it."""
 
@@ -58,6 +66,13 @@ class RefusedHTTPException(HTTPException):
 def requirement(guard: Verifier, scope: Scope) -> Any:  # noqa: ANN401 - FastAPI's own type here
     """Return the dependency that yields the Caller; `guard.require(...)` is the short form."""
     return fastapi.Security(_Requirement(guard, scope), scopes=list(scope))
+
+
+def publish(app: fastapi.FastAPI, guard: Publisher) -> None:
+    """Let `app` answer with the guard's metadata, at the place that its refusals name."""
+    if guard.publication is None:
+        raise ValueError("this guard publishes nothing; give it publish_metadata=True")
+    app.router.routes.insert(0, Route(guard.publication.path, guard.publication))
 
 
 def install(app: fastapi.FastAPI) -> None:

@@ -54,6 +54,7 @@ class RefusalWords:
     basic_realm: str | None  # None: HTTP Basic is not taken
     dpop_algorithms: str
     is_dpop_required: bool = False
+    metadata_url: str | None = None  # None: it is not published
 
     def refusal(self, error: BearerError) -> Refusal:
         """Return the answer to send for `error`."""
@@ -90,6 +91,8 @@ class RefusalWords:
     def _bearer_parameters(self, error: BearerError, description: str) -> Iterator[tuple[str, str]]:
         if self.realm is not None:
             yield "realm", self.realm
+        if self.metadata_url is not None:  # RFC 9728 §5.1
+            yield "resource_metadata", self.metadata_url
         # RFC 6750 §3.1: without a token there is no error to speak of, only the challenge.
         if error.code is None or isinstance(error, NoToken | CredentialsRefused):
             return

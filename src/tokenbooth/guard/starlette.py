@@ -23,7 +23,8 @@ class GuardMiddleware:
 
     The Caller is then `request.state.caller`. `exclude` lists open paths, either exact or ending
     in `/*`. Every method and WebSocket handshakes are guarded; browsers' CORS preflights carry no
-    token, so CORS middleware belongs in front of this one.
+    token, so CORS middleware belongs in front of this one. The guard's metadata, if it publishes
+    any, is answered here.
     """
 
     def __init__(
@@ -45,6 +46,14 @@ class GuardMiddleware:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or self._is_open(scope["path"]):
             await self._app(scope, receive, send)
+            return
+        publication = self._guard.publication
+        if (
+            publication is not None
+            and scope["type"] == "http"
+            and scope["path"] == publication.path
+        ):
+            await publication(scope, receive, send)
             return
         try:
             caller = await self._guard.verify(
