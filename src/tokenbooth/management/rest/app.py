@@ -1,5 +1,6 @@
 """The FastAPI application of the management API: its resources, refusals and OpenAPI document."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -81,6 +82,7 @@ def build(*, booth: Booth, guard: Guard, base_url: str) -> FastAPI:
     app.add_exception_handler(Exception, _fault)
     document = _document(app, base_url)
     app.openapi = lambda: document  # type: ignore[method-assign]  # how FastAPI is told
+    app.state.methods = _methods(document)
     return app
 
 
@@ -138,18 +140,36 @@ async def _not_valid(_: Request, error: Exception) -> ProblemResponse:
 
 async def _not_served(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other class
-    code, text = "failed", str(error.detail)
+    code, text, headers = "failed", str(error.detail), error.headers
     if error.status_code == 404:
         code, text = "not_found", f"There is nothing here; see {PATH}/openapi.json."
     elif error.status_code == 405:
-        code, text = "method_not_allowed", f"{request.method} is not for this resource."
+        headers = {"Allow": _allowed(request)}
+        code, text = "method_not_allowed", f"This resource takes {headers['Allow']}."
     members = problem(error.status_code, code, text)
-    return ProblemResponse(members, error.status_code, headers=error.headers)
+    return ProblemResponse(members, error.status_code, headers=headers)
 
 
 async def _fault(_: Request, _error: Exception) -> ProblemResponse:
     text = "The service failed; its log says why, under the X-Request-Id of this answer."
     return ProblemResponse(problem(500, "server_error", text), 500)
+
+
+def _methods(document: dict[str, Any]) -> list[tuple[re.Pattern[str], str]]:
+    """Return for each path all the methods that it takes; Starlette knows those of one route."""
+    found = []
+    for path, operations in document["paths"].items():
+        pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+        found.append((pattern, ", ".join(method.upper() for method in operations)))
+    return found
+
+
+def _allowed(request: Request) -> str:
+    path = request.scope["path"].removeprefix(request.scope["root_path"])
+    for pattern, methods in request.app.state.methods:
+        if pattern.fullmatch(path):
+            return str(methods)
+    return "GET"
 
 
 def _status_of(error: Exception) -> tuple[int, str]:
