@@ -4,7 +4,7 @@ from tokenbooth.protocol.secret import Secret
 from tokenbooth.remote.secret_source import SecretUnavailable, secret_reader
 
 
-@pytest.mark.parametrize("ending", ["", "\n", "\r\n"], ids=repr)
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\n\n"], ids=repr)
 def test_reads_a_file_without_the_line_break_that_editors_add(tmp_path, ending):
     file = tmp_path / "secret"
     file.write_bytes(f"s e\ncret {ending}".encode())
@@ -48,6 +48,25 @@ def test_refuses_what_is_no_source_at_all():
         secret_reader(7)
 
 
+def test_refuses_an_async_function_which_nobody_would_await():
+    async def read():
+        return "hunter2"
+
+    with pytest.raises(TypeError, match="not async"):
+        secret_reader(read)
+
+
+def test_a_function_that_fails_is_no_secret_and_shows_none():
+    def read():
+        raise KeyError("hunter2")
+
+    with pytest.raises(SecretUnavailable, match="KeyError") as caught:
+        secret_reader(read)()
+
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_says_what_to_do_when_there_is_no_secret(tmp_path, monkeypatch):
     monkeypatch.delenv("MY_SECRET", raising=False)
     (tmp_path / "empty").write_text("\n")
@@ -61,6 +80,8 @@ def test_says_what_to_do_when_there_is_no_secret(tmp_path, monkeypatch):
         f"file:{tmp_path}/binary",
         f"file:{tmp_path}/large",
         lambda: "",
+        lambda: 7,
+        Secret("\n"),
     ]
 
     for place in places:
@@ -71,7 +92,7 @@ def test_says_what_to_do_when_there_is_no_secret(tmp_path, monkeypatch):
 def test_says_which_variable_holds_bytes_that_are_no_text(monkeypatch):
     monkeypatch.setenv("MY_SECRET", "hunter2\udcff")  # as Python reads the byte FF
 
-    with pytest.raises(SecretUnavailable, match="MY_SECRET: it is no UTF-8 text") as caught:
+    with pytest.raises(SecretUnavailable, match="MY_SECRET .*: it is no UTF-8 text") as caught:
         secret_reader("env:MY_SECRET")()
 
     assert "hunter2" not in str(caught.value)
