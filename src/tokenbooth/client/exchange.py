@@ -1,4 +1,4 @@
-"""Build a token request and read its answer, without any I/O (RFC 6749 §4.4 and §6)."""
+"""Build a token request and read its answer, without any I/O (RFC 6749 §4.4 and §6, RFC 8693)."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from tokenbooth.protocol.token_answer import (
     TokenRefusal,
     read_token_answer,
 )
+from tokenbooth.protocol.token_exchange import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 from tokenbooth.remote.address import shown
 from tokenbooth.remote.fetch import Request, Response
 
@@ -51,12 +52,21 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandedIn:
+    """The tokens that are exchanged for another one (RFC 8693 §2.1)."""
+
+    subject_token: Secret
+    actor_token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """How the client proves itself, read for this one request."""
 
     method: str  # one of AUTH_METHODS, ASSERTION or CERTIFICATE
     secret: Secret  # or the assertion, or empty
     refresh_token: Secret | None = None
+    handed_in: HandedIn | None = None
     dpop: str | None = None  # the DPoP proof for this request
 
 
@@ -66,6 +76,8 @@ def build_token_request(wish: Wish, proof: Proof, *, url: str, timeout: float) -
     pairs = [("grant_type", "client_credentials")]
     if proof.refresh_token is not None:
         pairs = [("grant_type", "refresh_token"), ("refresh_token", proof.refresh_token.reveal())]
+    elif proof.handed_in is not None:
+        pairs = [("grant_type", TOKEN_EXCHANGE), *_handed_in(proof.handed_in)]
     if wish.scope:
         pairs.append(("scope", str(wish.scope)))
     pairs += [("resource", each) for each in wish.resources]  # RFC 8707 §2
@@ -89,6 +101,17 @@ def build_token_request(wish: Wish, proof: Proof, *, url: str, timeout: float) -
     return Request(
         method="POST", url=url, headers=headers, body=encode_form(pairs), timeout=timeout
     )
+
+
+def _handed_in(tokens: HandedIn) -> list[tuple[str, str]]:
+    pairs = [
+        ("subject_token", tokens.subject_token.reveal()),
+        ("subject_token_type", ACCESS_TOKEN_TYPE),
+    ]
+    if tokens.actor_token is not None:
+        pairs.append(("actor_token", tokens.actor_token.reveal()))
+        pairs.append(("actor_token_type", ACCESS_TOKEN_TYPE))
+    return pairs
 
 
 def assertion_type_of(assertion: Secret) -> str:
@@ -161,7 +184,9 @@ def failure_of(
 
 def _redacted(text: str, proof: Proof) -> str:
     # A server may echo what it was sent.
-    for secret in (proof.secret, proof.refresh_token):
+    tokens = proof.handed_in
+    handed_in = (tokens.subject_token, tokens.actor_token) if tokens is not None else ()
+    for secret in (proof.secret, proof.refresh_token, *handed_in):
         if secret:
             for form in {secret.reveal(), form_encode(secret.reveal())}:
                 text = text.replace(form, "***")

@@ -9,6 +9,7 @@ from tokenbooth.client.dpop import Prover
 from tokenbooth.client.endpoint import TokenEndpoint
 from tokenbooth.client.errors import Failure, SecretUnavailable
 from tokenbooth.client.exchange import (
+    HandedIn,
     Proof,
     Wish,
     build_token_request,
@@ -49,6 +50,7 @@ class Renewal:
     pacing: Pacing
     timeout: float
     prover: Prover | None = None
+    handed_in: HandedIn | None = None  # then it is an exchange, and not a renewal
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, refresh: HeldRefreshToken | None, *, is_urgent: bool) -> Outcome:
@@ -88,6 +90,7 @@ class Renewal:
                 method=located.auth_method,
                 secret=self.read_secret(),
                 refresh_token=refresh.refresh_token if refresh else None,
+                handed_in=self.handed_in,
                 dpop=self.prover.for_token_request(located.url) if self.prover else None,
             )
             request = build_token_request(self.wish, proof, url=located.url, timeout=timeout)

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,6 +22,7 @@ from tokenbooth.client.credentials import SecretSource
 from tokenbooth.client.dpop import prover_of
 from tokenbooth.client.endpoint import TokenEndpoint
 from tokenbooth.client.errors import ConfigurationRefused, Failure
+from tokenbooth.client.exchange import HandedIn
 from tokenbooth.client.pacing import Pacing
 from tokenbooth.client.private_key import KeySource
 from tokenbooth.client.proof import proof_of
@@ -28,6 +30,7 @@ from tokenbooth.client.renewal import Granted, Outcome, Renewal
 from tokenbooth.client.token import Token
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.protocol.dialects import STANDARD, Dialect
+from tokenbooth.protocol.secret import Secret
 from tokenbooth.remote.address import AddressRefused, checked_address, shown
 from tokenbooth.remote.fetch import Fetch, HttpFetch, default_tls
 from tokenbooth.remote.flight import SingleFlight
@@ -177,6 +180,46 @@ class TokenSource:
             return old or self._settled(await waiting)
         finally:
             waiting.cancel()
+
+    def exchange(
+        self,
+        unverified_subject_token: str,
+        *,
+        scope: str | Iterable[str] | None = None,
+        resource: str | Iterable[str] | None = None,
+        as_actor: bool = False,
+    ) -> Token:
+        """Exchange a token that a caller sent for one to send on (RFC 8693); blocks meanwhile.
+
+        With `as_actor` the new token says that this client acts for the subject. Nothing is
+        kept: each call is a request. Raises what `token` raises.
+        """
+        wish = self._renewal.wish
+        asked = wish_for(wish.client_id, scope, resource, dict(wish.parameters), wish.dialect)
+        actor = Secret(self.token().access_token) if as_actor else None
+        handed_in = HandedIn(subject_token=Secret(unverified_subject_token), actor_token=actor)
+        exchanging = replace(self._renewal, wish=asked, handed_in=handed_in)
+        outcome = exchanging.run(None, is_urgent=True)
+        if isinstance(outcome, Granted):
+            return outcome.held.token
+        raise outcome.as_error()
+
+    async def aexchange(
+        self,
+        unverified_subject_token: str,
+        *,
+        scope: str | Iterable[str] | None = None,
+        resource: str | Iterable[str] | None = None,
+        as_actor: bool = False,
+    ) -> Token:
+        """Exchange a token as `exchange` does, without blocking the event loop."""
+        return await asyncio.to_thread(
+            self.exchange,
+            unverified_subject_token,
+            scope=scope,
+            resource=resource,
+            as_actor=as_actor,
+        )
 
     def drop(self, token: Token) -> bool:
         """Stop handing out `token`, which an API refused; tell whether another may be had.
