@@ -8,7 +8,9 @@ from tests.architecture.sources import ROOT, functions_in, relative, source_file
 TABLE = ROOT / "docs" / "rfc.md"
 SECTION = re.compile(r"RFC (\d{4,5})( §[\dA-Z.]+(–[\d.]+)?)?(, §[\dA-Z.]+)*")
 CITED = re.compile(r"RFC ?(\d{4,5})")
-MISSPELT = re.compile(r"\b(rfc ?-?\d{4,5}\b|RFC-?\d{4,5}|RFC \d{4,5},? (section|sec\.?) )", re.ASCII)
+MISSPELT = re.compile(
+    r"\b(rfc ?-?\d{4,5}\b|RFC-?\d{4,5}|RFC \d{4,5},? (section|sec\.?) )", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
