@@ -6,13 +6,15 @@ import pytest
 
 from tests.interop.javascript import Refused
 from tests.interop.registered import with_secret
+from tokenbooth.management.apis import create_api
 from tokenbooth.management.registrations import create_token
+from tokenbooth.protocol.authorization_details import DetailType
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS
 from tokenbooth.protocol.token_exchange import TOKEN_EXCHANGE
+from tokenbooth.server.records import ApiPolicy, ClientPolicy
 
 every_library = pytest.mark.parametrize("library", ["oauth4webapi", "openid-client"])
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-PAYMENT = {"type": "payment", "actions": ["read", "start"], "fields": ["amount"]}
 
 
 @every_library
@@ -49,17 +51,19 @@ def test_a_token_is_exchanged_for_one_to_the_next_api(demo, javascript, library)
 
 
 @every_library
-def test_details_say_what_a_token_is_for(demo, javascript, library, tmp_path):
-    name, types = f"payments-{library}", tmp_path / "types.json"
-    types.write_text(json.dumps([PAYMENT]))
-    demo.add_api(name, f"{name}:read")
-    demo.told("apis", "set", name, "--authorization-details", str(types))
-    made = demo.told("clients", "create", "--api", name, "--authorization-detail", "payment")
-    by = {
-        "client_id": made["client_id"],
-        "method": "client_secret_post",
-        "secret": made["client_secret"],
-    }
+def test_details_say_what_a_token_is_for(demo, javascript, library):
+    name = f"payments-{library}"
+    kind = DetailType(type="payment", actions=("read", "start"), fields=("amount",))
+    policy = ApiPolicy(authorization_details=(kind,))
+    demo.manage(
+        lambda booth: create_api(
+            booth, name=name, audience=f"https://{name}.example", scopes=name, policy=policy
+        )
+    )
+    metadata = "/.well-known/oauth-authorization-server"
+    demo.wait_everywhere(lambda: f'"{name}"' in demo.http.get(metadata).text)
+    allowed = ClientPolicy(authorization_details=("payment",))
+    by = with_secret(demo, "client_secret_post", name, policy=allowed)
     service = {"issuer": demo.url, "by": by}
     details = [{"type": "payment", "actions": ["start"], "amount": {"eur": "100.00"}}]
 
