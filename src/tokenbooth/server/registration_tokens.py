@@ -82,17 +82,15 @@ class RegistrationOffice:
         }
         return Secret(self._key.seal(CLIENT_PREFIX, claims))
 
-    def is_of_client(self, unverified: Secret, client: Client) -> bool:
-        """Whether it is the token of this very registration: not of one before it, or another."""
+    def open_of_client(self, unverified: Secret, *, issuer: str, client_id: str) -> str:
+        """Return which registration of that client it is for; raises BadRegistrationToken."""
         try:
             claims = self._key.open(CLIENT_PREFIX, unverified.reveal())
-        except TokenRefused:
-            return False
-        return claims == {
-            "issuer": client.issuer,
-            "client_id": client.client_id,
-            "registration": client.policy.registration,
-        }
+        except TokenRefused as refused:
+            raise bad_token(refused.reason) from refused
+        if (claims["issuer"], claims["client_id"]) != (issuer, client_id):
+            raise bad_token("of_another_client")
+        return str(claims["registration"])
 
 
 async def spend_use(token: InitialToken, store: RevocationStore, now: float) -> None:
@@ -103,6 +101,8 @@ async def spend_use(token: InitialToken, store: RevocationStore, now: float) -> 
         key = f"registration:{token.issuer}:{token.id}:{number}"
         if (await store.claim(key, now=now, expires_at=token.expires_at)).won:
             return
+    # So that the next one who tries it costs one look, and not as many as it had uses.
+    await store.revoke([of_initial_token(token.issuer, token.id, token.expires_at)])
     raise bad_token("used_up")
 
 

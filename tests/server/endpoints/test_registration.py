@@ -396,3 +396,22 @@ async def test_no_token_is_in_the_log(log, office):
     for secret in (initial, made["registration_access_token"], made["client_secret"]):
         assert secret not in written
     assert json.dumps(made["client_id"]) in written
+
+
+async def test_a_used_up_token_costs_no_more_than_one_look(office):
+    token = await office.token(uses=5)
+    for _ in range(6):
+        await office.register(token)
+
+    found = await office.town.store.find_revoked("default", [f"initial:{office.token_id}"])
+
+    assert len(found) == 1
+    refused(await office.register(token), "invalid_token", 401)
+
+
+async def test_a_client_deleted_and_made_anew_under_its_id_is_another(office):
+    made = await office.registered()
+    await office.entry("DELETE", made)
+    await office.town.add_client(made["client_id"])
+
+    refused(await office.entry("GET", made), "invalid_token", 401)

@@ -22,12 +22,12 @@ async def registration(
     """Register one client; raises OAuthError for the router to answer."""
     if exchange.method != "POST":
         raise MethodNotAllowed("A client registers with POST.")
-    unverified = _token(exchange)
-    issuer = await latest(issuer, service)
     now = service.clock.now()
+    # First: a stranger costs no look into the store.
     token = RegistrationOffice(service.secrets).open_initial(
-        unverified, issuer=issuer.name, now=now
+        _token(exchange), issuer=issuer.name, now=now
     )
+    issuer = await latest(issuer, service)
     wanted = await _metadata(exchange, service)
     made = registered(wanted, token, issuer, service.secrets, now=now)
     # Last: a mistake in the metadata does not use the token up.
@@ -43,8 +43,8 @@ async def registered_client(
     """Show, replace or delete the client that the token is for; raises OAuthError."""
     if exchange.method not in ("GET", "PUT", "DELETE"):
         raise MethodNotAllowed("A client's entry takes GET, PUT and DELETE.", allow=_ALLOWED)
-    issuer = await latest(issuer, service)
     current = await _own_entry(exchange, issuer, service)
+    issuer = await latest(issuer, service)
     outcome.answered(_DONE[exchange.method], client_id=current.client.client_id)
     if exchange.method == "DELETE":
         await _delete(current, service)
@@ -75,14 +75,14 @@ def _token(exchange: Exchange) -> Secret:
 
 async def _own_entry(exchange: Exchange, issuer: IssuerView, service: Service) -> RegisteredClient:
     """Return the client in the path if the token is its own: one refusal for all that is not."""
-    unverified = _token(exchange)
     client_id = exchange.path.rpartition("/")[2]
+    registration = RegistrationOffice(service.secrets).open_of_client(
+        _token(exchange), issuer=issuer.name, client_id=client_id
+    )
     # Not from memory: a client that another node deleted a moment ago is no more.
     current = await service.store.get_client(issuer.name, client_id)
-    if current is None or current.client.policy.registration is None:
-        raise bad_token("unknown_client")
-    if not RegistrationOffice(service.secrets).is_of_client(unverified, current.client):
-        raise bad_token("of_another_client")
+    if current is None or current.client.policy.registration != registration:
+        raise bad_token("unknown_client")  # it was deleted, and may be another one by now
     if not current.client.enabled:
         raise bad_token("client_disabled")
     return current
