@@ -13,6 +13,7 @@ from tests.server.booths import FORM, header_of, http_scope, payload_of, running
 from tokenbooth.protocol.certificate import SELF_SIGNED, TLS, read_certificate, thumbprint
 from tokenbooth.server.client_certificates import certificate_data
 from tokenbooth.server.records import ClientPolicy, Credential
+from tokenbooth.server.settings import Settings
 from tokenbooth.server.shown_certificate import DER_KEY, VERIFIED_KEY
 
 CA = make("CN=authority", is_ca=True)
@@ -86,7 +87,7 @@ class Line:
 
 @pytest.fixture
 def settings(settings):
-    return replace(settings, trusted_proxy=f"{PROXY}/32")
+    return replace(settings, trusted_proxy=f"{PROXY}/32", client_certificate_header="client-cert")
 
 
 @pytest.fixture
@@ -320,6 +321,26 @@ async def test_anybody_elses_certificate_header_is_not_even_read(line, source):
         status, answer = await line.ask(FORM_OF_ADA, headers=headers, source=source)
         assert (status, answer["error"]) == (401, "invalid_client")
         assert "No client authentication" in answer["error_description"]
+
+
+async def test_a_proxy_that_was_not_said_to_forward_certificates_is_not_believed(settings, clock):
+    # nginx passes on whatever header it does not know, as its caller wrote it.
+    async with running(replace(settings, client_certificate_header=""), clock) as town:
+        await town.add_api("persons", "urn:persons", "persons:read")
+        clock.travel(dt.datetime.now(dt.UTC).timestamp() - clock.now())
+        line = Line(town)
+        await line.register("ada", {"subject_dn": "CN=ada,O=Example"})
+        await line.register_whole("own", OWN)
+        of_own = {"grant_type": "client_credentials", "client_id": "own"}
+
+        assert (await line.ask(FORM_OF_ADA, headers=[forwarded(ADA)]))[0] == 401
+        assert (await line.ask(of_own, headers=[forwarded(OWN)]))[0] == 401
+        metadata = (await town.http.get("/.well-known/oauth-authorization-server")).json()
+        assert {TLS, SELF_SIGNED}.isdisjoint(metadata["token_endpoint_auth_methods_supported"])
+
+
+def test_no_certificate_header_is_believed_by_default():
+    assert Settings().client_certificate_header == ""
 
 
 async def test_x_forwarded_for_makes_nobody_a_trusted_proxy(line):

@@ -101,7 +101,10 @@ class ManagementApi:
         guard = Guard(
             self._base_url,
             audience_at(self._base_url),
-            trusted_proxies=[str(each) for each in parse_networks(settings.trusted_proxy)],
+            # A proxy is believed about certificates only if it was said to forward them.
+            trusted_proxies=[str(each) for each in parse_networks(settings.trusted_proxy)]
+            if settings.client_certificate_header
+            else (),
             client_certificate_header=settings.client_certificate_header or "client-cert",
             # Nothing goes over any network: the service is asked within the process.
             allow_plain_http_for_development=True,
