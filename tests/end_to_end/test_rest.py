@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import httpx2
 import pytest
 
 from tests.end_to_end.service import Registered, Service, running
+from tokenbooth.client import TokenSource
+from tokenbooth.protocol.secret import Secret
 
 ALL = (
     *("issuers:read", "issuers:write", "apis:read", "apis:write"),
@@ -72,6 +75,7 @@ class Management:
         self.service = service
         self.owner = service.register("management", client_id="ops")
         self.token = service.access_token(self.owner)
+        self.foreign = service.access_token(service.register("persons"))
 
     def limited(self, scope: str) -> str:
         return self.service.access_token(self.owner, scope=scope)
@@ -168,10 +172,11 @@ def test_lets_the_right_scope_alone_through(
     assert answer.status_code in (200, 404, 422), answer.text
 
 
-def test_refuses_a_token_for_another_api(rest: Management) -> None:
-    foreign = rest.service.access_token(rest.service.register("persons"))
-
-    answer = rest.call("GET", "/clients", token=foreign)
+@each_operation
+def test_refuses_a_token_for_another_api(
+    rest: Management, method: str, path: str, body: Any, scope: str
+) -> None:
+    answer = rest.call(method, path, body, token=rest.foreign)
 
     assert refused(answer, 401)["code"] == "invalid_token"
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
@@ -206,6 +211,26 @@ def test_refuses_the_token_of_a_disabled_client_at_once(rest: Management) -> Non
     rest.call("POST", f"/clients/{client_id}/disable")
 
     refused(rest.call("GET", "/clients", token=token), 401)
+
+
+def test_takes_a_token_that_is_bound_to_a_key_with_its_proof_alone(rest: Management) -> None:
+    wanted = {"apis": ["management"], "scopes": ["clients:read"], "dpop_bound": True}
+    made = rest.made("/clients", wanted)
+    source = TokenSource(
+        issuer=rest.service.url,
+        client_id=made["client"]["client_id"],
+        secret=Secret(made["client_secret"]),
+        dpop=True,
+    )
+    url = f"{rest.service.url}/api/v1/clients"
+
+    with closing(source), httpx2.Client(auth=source.auth, trust_env=False) as http:
+        proved = http.get(url)
+        token = source.token().access_token
+    bare = rest.call("GET", "/clients", token=token)
+
+    assert proved.status_code == 200, proved.text
+    refused(bare, 401)
 
 
 # --- Nobody gives more than it has ----------------------------------------------------------------
@@ -532,6 +557,16 @@ def test_the_api_follows_the_address_of_the_service(fresh: Any) -> None:
     assert first.url != second.url
     assert second.told("apis", "show", "management")["audience"] == f"{second.url}/api/v1"
     assert second.http.get("/api/v1/clients", headers=headers).status_code == 200
+
+
+def test_every_worker_serves_the_api(fresh: Any) -> None:
+    service = fresh("many", "--workers", "2")
+    token = service.access_token(service.register("management", client_id="ops"))
+    headers = {"Authorization": f"Bearer {token}"}
+
+    statuses = {service.http.get("/api/v1/keys", headers=headers).status_code for _ in range(30)}
+
+    assert statuses == {200}
 
 
 def test_an_api_of_another_that_has_its_name_is_left_alone(fresh: Any, tmp_path: Path) -> None:
