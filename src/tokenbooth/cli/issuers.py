@@ -10,7 +10,8 @@ from tokenbooth.management import issuers as management
 from tokenbooth.management.federation import set_distrusted
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.records import IssuerPolicy, TokenFormat
+from tokenbooth.server.profiles import PROFILES
+from tokenbooth.server.records import IssuerPolicy, ProfileName, TokenFormat
 
 
 @click.group(cls=HelpfulGroup)
@@ -36,6 +37,13 @@ def issuers() -> None:
 @click.option(
     "--dpop-nonce", is_flag=True, help="Have all DPoP proofs hold a nonce of the service's."
 )
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default="oauth21",
+    show_default=True,
+    help="What it forbids; fapi2: the FAPI 2.0 security profile.",
+)
 @managing
 async def create(
     booth: Booth,
@@ -50,6 +58,7 @@ async def create(
     refresh_lifetime: int | None,
     alg: str,
     dpop_nonce: bool,
+    profile: ProfileName,
 ) -> None:
     """Create an issuer with its keys; what is not given comes from the dialect."""
     created = await management.create_issuer(
@@ -62,7 +71,7 @@ async def create(
         refresh_tokens=refresh_tokens,
         refresh_lifetime=refresh_lifetime,
         alg=alg,
-        policy=IssuerPolicy(dpop_nonce=dpop_nonce),
+        policy=IssuerPolicy(dpop_nonce=dpop_nonce, profile=profile),
     )
     out.one(created)
 
@@ -84,6 +93,17 @@ async def list_(booth: Booth, out: Output) -> None:
 async def show(booth: Booth, out: Output, *, name: str) -> None:
     """Show one issuer."""
     out.one(await management.show_issuer(booth, name))
+
+
+@issuers.command("set")
+@click.argument("name")
+@click.option(
+    "--profile", type=click.Choice(list(PROFILES)), required=True, help="What it forbids."
+)
+@managing
+async def set_(booth: Booth, out: Output, *, name: str, profile: ProfileName) -> None:
+    """Have an issuer follow another profile; clients that it forbids are refused from then on."""
+    out.one(await management.set_profile(booth, name, profile))
 
 
 @issuers.command("revoke-tokens")

@@ -20,6 +20,7 @@ from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_client_id, check_text
 from tokenbooth.management.proofs import (
     NewProof,
+    check_proofs,
     chosen_methods,
     make_credential,
     needs_secret,
@@ -132,6 +133,7 @@ async def create_client(
     owner = await find_issuer(booth, issuer)
     check_text("name", name)
     methods = chosen_methods(auth_methods, proofs)
+    check_proofs(owner, methods, proofs)
     if token_lifetime is not None and not 1 <= token_lifetime <= LONGEST_TOKEN:
         raise BadInput(f"A token lives from 1 second to {LONGEST_TOKEN // 86_400} days.")
     if not apis and not resource_server_for:

@@ -9,10 +9,12 @@ from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_text
+from tokenbooth.protocol.client_auth import BASIC
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.new_clients import secret_credential
+from tokenbooth.server.profiles import profile_of
 from tokenbooth.server.records import Credential, CredentialKind, Issuer, RegisteredClient
 
 DAY = 86_400
@@ -78,6 +80,8 @@ def make_secret(
     expires_in: float | None = None,
 ) -> tuple[Credential, NewSecret]:
     """Make a secret: the row to store, and what its owner is told once."""
+    if wrong := profile_of(issuer).what_is_wrong_with_method(BASIC):
+        raise BadInput(wrong)
     check_text("label", label)
     if expires_in is not None and not 0 < expires_in <= LONGEST_VALIDITY:
         raise BadInput("A secret is valid for more than 0 seconds and at most 100 years.")

@@ -1,6 +1,6 @@
 """Make and show issuers: each one authorization server identity (RFC 8414)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tokenbooth.management.addresses import issuer_url, token_endpoint
@@ -12,7 +12,8 @@ from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.keyring import new_issuer_keys
-from tokenbooth.server.records import Issuer, IssuerPolicy, TokenFormat
+from tokenbooth.server.profiles import profile_of
+from tokenbooth.server.records import Issuer, IssuerPolicy, ProfileName, TokenFormat
 from tokenbooth.server.secrets import new_issuer_tag
 from tokenbooth.server.settings import issuer_url_mistakes
 
@@ -104,6 +105,7 @@ async def create_issuer(
         created_at=now,
         policy=policy,
     )
+    check_profile(issuer)
     _check_lifetime("token", issuer.token_lifetime, LONGEST_TOKEN)
     _check_lifetime("refresh token", issuer.refresh_lifetime, LONGEST_REFRESH)
     for other in await booth.store.list_issuers():
@@ -124,6 +126,26 @@ async def list_issuers(booth: Booth) -> tuple[IssuerView, ...]:
 async def show_issuer(booth: Booth, name: str) -> IssuerView:
     """Return one issuer; raises Missing."""
     return view_issuer(booth, await find_issuer(booth, name))
+
+
+async def set_profile(booth: Booth, name: str, profile: ProfileName) -> IssuerView:
+    """Have the issuer follow another profile; raises BadInput where it cannot.
+
+    Its clients stay as they are: what the profile forbids them is refused when they try.
+    """
+    issuer = await find_issuer(booth, name)
+    changed = replace(issuer, policy=replace(issuer.policy, profile=profile))
+    check_profile(changed)
+    if changed != issuer:
+        await booth.store.replace_issuer(changed)
+    return view_issuer(booth, changed)
+
+
+def check_profile(issuer: Issuer) -> None:
+    """Refuse an issuer that its profile does not allow; raises BadInput."""
+    profile = profile_of(issuer)
+    if mistakes := profile.mistakes(issuer):
+        raise BadInput(f"An issuer that follows {profile.title}: {'; '.join(mistakes)}.")
 
 
 async def revoke_issuer_tokens(booth: Booth, name: str) -> IssuerView:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from tokenbooth.management.errors import BadInput, Conflict, Failed, Missing, no_such
-from tokenbooth.management.issuers import find_issuer
+from tokenbooth.management.issuers import check_profile, find_issuer
 from tokenbooth.management.moments import moment
 from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
@@ -92,6 +92,7 @@ async def rotate_key(
     if not 0 <= lead <= LONGEST_LEAD:
         raise BadInput("A key is published at most 30 days ahead.")
     wished = found if alg is None else replace(found, alg=alg)
+    check_profile(wished)
     purpose: KeyPurpose = "seal" if sealing else "sign"
     place = _place(signer)
     if wished != found:  # first, or the service would bring the old algorithm back

@@ -9,6 +9,7 @@ from tokenbooth.management.credentials import (
     view_credential,
 )
 from tokenbooth.management.errors import BadInput, Conflict
+from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.names import check_text
 from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
@@ -16,7 +17,10 @@ from tokenbooth.protocol.certificate import TLS_METHODS
 from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.protocol.presented_assertion import FEDERATED_JWT, SPIFFE_JWT
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.records import Credential, CredentialKind
+from tokenbooth.server.client_keys import KIND as KEY_KIND
+from tokenbooth.server.client_keys import algorithm_of
+from tokenbooth.server.profiles import profile_of
+from tokenbooth.server.records import Credential, CredentialKind, Issuer
 from tokenbooth.server.secrets import new_credential_id
 
 SECRET_METHODS = (BASIC, POST)
@@ -81,6 +85,8 @@ async def add_proofs(
     """Add the credentials, and let the client use their method; what it has stays as it is."""
     registered = await find_client(booth, client_id, issuer=issuer)
     client = registered.client
+    owner = await find_issuer(booth, client.issuer)
+    check_proofs(owner, [proof.method for proof in proofs], proofs)
     known = {(each.kind, each.data) for each in registered.credentials}
     for proof in proofs:
         if (proof.kind, proof.data) in known:
@@ -109,6 +115,20 @@ async def add_proofs(
     return Added(
         credentials=tuple(view_credential(booth, each) for each in made), auth_methods=methods
     )
+
+
+def check_proofs(issuer: Issuer, methods: Sequence[str], proofs: Sequence[NewProof]) -> None:
+    """Refuse proofs that the issuer's profile forbids; raises BadInput."""
+    profile = profile_of(issuer)
+    wrong = [profile.what_is_wrong_with_method(method) for method in methods]
+    wrong += [
+        profile.what_is_wrong_with_algorithm(alg)
+        for proof in proofs
+        if proof.kind == KEY_KIND and (alg := algorithm_of(proof.data)) is not None
+    ]
+    for text in wrong:
+        if text is not None:
+            raise BadInput(text)
 
 
 def with_grants(grants: Sequence[str], proofs: Sequence[NewProof]) -> tuple[str, ...]:

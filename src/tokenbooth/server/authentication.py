@@ -18,6 +18,7 @@ from tokenbooth.server.attempts import Attempt
 from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient, with_registered_method
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.profiles import refuse_by_profile
 from tokenbooth.server.proofs import assertion, certificate, federation
 from tokenbooth.server.proofs.single_use import spend
 from tokenbooth.server.records import Credential
@@ -49,6 +50,7 @@ async def authenticate(
 
     `shown` is the certificate of the connection, whatever the client proves itself with.
     """
+    refuse_by_profile(presented, issuer.record)
     attempt = Attempt(issuer.name, presented.client_id, service, outcome)
     try:
         caller = await _proved(presented, issuer=issuer, service=service, now=now)

@@ -45,6 +45,12 @@ def key_data(key: VerificationKey) -> str:
     return msgspec.json.encode(_StoredKeys(jwk=jwk)).decode()
 
 
+def algorithm_of(data: str) -> str | None:
+    """Return what the key in a credential signs with; None where it is published elsewhere."""
+    jwk = msgspec.json.decode(data, type=_StoredKeys).jwk
+    return None if jwk is None else jwk["alg"]
+
+
 def key_place_data(url: str) -> str:
     """Return what the credential of a published key set keeps."""
     return msgspec.json.encode(_StoredKeys(jwks_uri=url)).decode()

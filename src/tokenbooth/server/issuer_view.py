@@ -13,6 +13,7 @@ from tokenbooth.protocol.dpop import PROOF_ALGORITHMS
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN
 from tokenbooth.protocol.token_exchange import TOKEN_EXCHANGE
 from tokenbooth.server.keyring import NO_KEYS, IssuerKeys
+from tokenbooth.server.profiles import profile_of
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, Issuer
 
 TOKEN_PATH = "/oauth2/token"
@@ -110,7 +111,8 @@ def issuer_url(issuer: Issuer, base_url: str) -> str:
 def grants_of(issuer: Issuer) -> tuple[str, ...]:
     """Return the grants that the issuer accepts, and so advertises."""
     refreshing = (REFRESH_TOKEN,) if issuer.refresh_tokens else ()
-    return (CLIENT_CREDENTIALS, *refreshing, JWT_BEARER, TOKEN_EXCHANGE)
+    known = (CLIENT_CREDENTIALS, *refreshing, JWT_BEARER, TOKEN_EXCHANGE)
+    return profile_of(issuer).allowed_grants(known)
 
 
 def _metadata(
@@ -122,20 +124,24 @@ def _metadata(
     *,
     methods: tuple[str, ...],
 ) -> dict[str, object]:
+    profile = profile_of(issuer)
+    methods = profile.allowed_methods(methods)
+    algorithms = profile.allowed_algorithms(ASSERTION_ALGORITHMS)
     return {
         "issuer": url,
-        **_endpoint("token", url + dialect.token_path, methods),
+        **_endpoint("token", url + dialect.token_path, methods, algorithms),
         "grant_types_supported": grants_of(issuer),
         # Some clients read no metadata without it; whoever goes there is told that it is not.
         "authorization_endpoint": url + AUTHORIZATION_PATH,
         "response_types_supported": [],  # RFC 8414 §2: required, even where there are none
         "scopes_supported": sorted({scope.name for api in apis for scope in api.scopes}),
         **_detail_types(apis),
-        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,  # RFC 9449 §5.1
+        # RFC 9449 §5.1
+        "dpop_signing_alg_values_supported": profile.allowed_algorithms(PROOF_ALGORITHMS),
         "jwks_uri": url + JWKS_PATH,
-        **_endpoint("introspection", url + INTROSPECTION_PATH, methods),
+        **_endpoint("introspection", url + INTROSPECTION_PATH, methods, algorithms),
         "introspection_signing_alg_values_supported": _signing_algorithms(keys, issuer),
-        **_endpoint("revocation", url + REVOCATION_PATH, methods),
+        **_endpoint("revocation", url + REVOCATION_PATH, methods, algorithms),
         "revocation_feed_endpoint": url + REVOCATION_FEED_PATH,
         "registration_endpoint": url + REGISTRATION_PATH,  # RFC 7591 §3
     }
@@ -153,12 +159,14 @@ def _detail_types(apis: tuple[Api, ...]) -> dict[str, object]:
     return {"authorization_details_types_supported": types} if types else {}
 
 
-def _endpoint(name: str, url: str, methods: tuple[str, ...]) -> dict[str, object]:
+def _endpoint(
+    name: str, url: str, methods: tuple[str, ...], algorithms: tuple[str, ...]
+) -> dict[str, object]:
     """Return an endpoint where clients authenticate, and by what (RFC 8414 §2)."""
     return {
         f"{name}_endpoint": url,
         f"{name}_endpoint_auth_methods_supported": methods,
-        f"{name}_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+        f"{name}_endpoint_auth_signing_alg_values_supported": algorithms,
     }
 
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tokenbooth.protocol import base64url
+from tokenbooth.protocol.certificate import ShownCertificate, thumbprint
 from tokenbooth.protocol.confirmation import Confirmation
-from tokenbooth.protocol.dpop import Proof, ProofRefused, check_proof
+from tokenbooth.protocol.dpop import PROOF_ALGORITHMS, Proof, ProofRefused, check_proof
 from tokenbooth.protocol.dpop_nonce import NonceOffice
 from tokenbooth.protocol.errors import (
     InvalidDpopProof,
@@ -15,6 +16,7 @@ from tokenbooth.protocol.errors import (
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import TOKEN_PATH, IssuerView
 from tokenbooth.server.policy import Decision
+from tokenbooth.server.profiles import profile_of
 from tokenbooth.server.records import Client
 from tokenbooth.server.stores.contract import RevocationStore
 
@@ -31,7 +33,11 @@ def read_proof(exchange: Exchange, issuer: IssuerView, client: Client, now: floa
         return None
     try:
         proof = check_proof(
-            proofs, method=exchange.method, urls=_token_urls(issuer, exchange.path), now=now
+            proofs,
+            method=exchange.method,
+            urls=_token_urls(issuer, exchange.path),
+            now=now,
+            algorithms=profile_of(issuer.record).allowed_algorithms(PROOF_ALGORITHMS),
         )
     except ProofRefused as refused:
         raise InvalidDpopProof(str(refused), reason=f"proof_{refused.reason}") from refused
@@ -60,6 +66,23 @@ def bind(decision: Decision, proof: Proof | None, client: Client) -> Decision:
             reason="proof_no_proof",
         )
     return decision
+
+
+def constrain(decision: Decision, shown: ShownCertificate | None, issuer: IssuerView) -> Decision:
+    """Let no bearer token out where the issuer's profile forbids them; raises InvalidDpopProof.
+
+    FAPI 2.0 §5.3.2.1: a certificate that is shown anyway binds, whatever is registered.
+    """
+    profile = profile_of(issuer.record)
+    if decision.confirmation is not None or not profile.is_sender_constrained:
+        return decision
+    if shown is None:
+        raise InvalidDpopProof(
+            f"This issuer follows {profile.title}, and gives no bearer tokens: "
+            "send a proof in the header DPoP, or connect with a TLS certificate.",
+            reason="profile_bearer_token",
+        )
+    return replace(decision, confirmation=Confirmation(jkt=None, x5t=thumbprint(shown.der)))
 
 
 async def spend_proof(

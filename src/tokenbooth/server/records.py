@@ -8,6 +8,7 @@ from tokenbooth.protocol.authorization_details import DetailType
 
 TokenFormat = Literal["jwt", "opaque"]
 CredentialKind = Literal["secret", "jwk", "certificate", "federated"]
+ProfileName = Literal["oauth21", "fapi2"]
 KeyPurpose = Literal["sign", "seal", "pepper"]
 ChangeKind = Literal["issuer", "api", "client", "key"]
 
@@ -18,7 +19,7 @@ DEFAULT_ISSUER = "default"
 class IssuerPolicy:
     """What an issuer may be told beyond its identity. Every policy is whole by its defaults."""
 
-    profile: Literal["oauth21", "fapi2"] = "oauth21"
+    profile: ProfileName = "oauth21"
     distrusted_issuers: tuple[str, ...] = ()  # whose tokens no client may show, whatever it trusts
     dpop_nonce: bool = False  # every DPoP proof must hold a nonce of ours (RFC 9449 §8)
     key_lifetime_days: int = 90  # how long a key is in use before the next one follows

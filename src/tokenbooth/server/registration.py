@@ -20,6 +20,7 @@ from tokenbooth.server.new_clients import (
     new_client_id,
     secret_credential,
 )
+from tokenbooth.server.profiles import profile_of
 from tokenbooth.server.records import ApiAccess, Client, ClientPolicy, Credential, RegisteredClient
 from tokenbooth.server.registration_tokens import InitialToken, bad_token, new_registration_id
 from tokenbooth.server.secrets import SecretOffice
@@ -156,6 +157,7 @@ def _with_credentials(
     issuer: IssuerView,
     secrets: SecretOffice,
 ) -> Registration:
+    _refuse_by_profile(wanted, issuer)
     now = client.updated_at
     whose = {"issuer": client.issuer, "client_id": client.client_id}
     if wanted.auth_method != PRIVATE_KEY_JWT:
@@ -173,6 +175,15 @@ def _with_credentials(
     # A key that stays keeps its credential, and so the tokens that it was used to get.
     credentials = tuple(known.get(each.data, each) for each in made)
     return Registration(client=client, credentials=credentials, secret=None)
+
+
+def _refuse_by_profile(wanted: ClientMetadata, issuer: IssuerView) -> None:
+    profile = profile_of(issuer.record)
+    wrong = profile.what_is_wrong_with_method(wanted.auth_method)
+    for key in wanted.keys:
+        wrong = wrong or profile.what_is_wrong_with_algorithm(key.alg)
+    if wrong is not None:
+        raise InvalidClientMetadata(wrong)
 
 
 def _checked_host(url: str) -> str:

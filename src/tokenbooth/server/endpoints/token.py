@@ -28,7 +28,7 @@ from tokenbooth.server.issuance import Issued, issue
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.policy import Decision, with_copied_claims
-from tokenbooth.server.possession import bind, newer_nonce, read_proof, spend_proof
+from tokenbooth.server.possession import bind, constrain, newer_nonce, read_proof, spend_proof
 from tokenbooth.server.proofs.certificate import bind_to_certificate
 from tokenbooth.server.proofs.single_use import spend
 from tokenbooth.server.service import Service
@@ -59,6 +59,7 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     decision = with_copied_claims(decision, caller)
     decision = bind_to_certificate(decision, shown, caller)
     decision = bind(decision, proof, caller.client)
+    decision = constrain(decision, shown, issuer)
     await service.quotas.take(caller.client, lifetime=decision.lifetime, now=now, outcome=outcome)
     await _spend_assertions(request, caller, service, now)
     issued = await _issue(decision, proof, issuer, service, now)
