@@ -179,6 +179,15 @@ async def test_nobody_escapes_by_a_forwarded_address_that_no_proxy_wrote(start):
     assert told == [401, 401, 429]
 
 
+async def test_the_failures_of_an_exempt_network_slow_nobody(start):
+    town = await start(failures_per_client=1, failures_exempt="198.51.100.0/24")
+    secret = await town.add_client()
+
+    assert await From(town, ELSEWHERE).statuses(5, WRONG) == [401] * 5
+    assert (await From(town, ELSEWHERE).ask(secret)).status_code == 200
+    assert await From(town, HOME).statuses(2, WRONG) == [401, 429]
+
+
 # Allow-lists
 
 

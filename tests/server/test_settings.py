@@ -186,6 +186,7 @@ def test_any_text_is_read_as_networks_or_refused(text):
     ("setting", "value"),
     [
         ("failures_per_client", -1),
+        ("failures_exempt", "198.51.100.9/24"),
         ("failures_per_source", -1),
         ("failure_window_seconds", 0),
         ("failure_window_seconds", 90_000),

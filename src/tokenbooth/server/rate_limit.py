@@ -11,7 +11,7 @@ from ipaddress import IPv6Network
 from typing import Literal, Self
 
 from tokenbooth.clock import Clock
-from tokenbooth.protocol.networks import bare_address
+from tokenbooth.protocol.networks import Networks, bare_address, is_within, parse_networks
 from tokenbooth.server.settings import Settings
 
 CAPACITY = 50_000  # names that a meter remembers, about 10 MB
@@ -69,12 +69,20 @@ class FailureBudgets:
     """What this process saw fail. While nothing fails, asking costs next to nothing."""
 
     def __init__(
-        self, *, per_client: int, per_source: int, window: float, clock: Clock, capacity: int
+        self,
+        *,
+        per_client: int,
+        per_source: int,
+        window: float,
+        clock: Clock,
+        capacity: int = CAPACITY,
+        exempt: Networks = (),
     ) -> None:
         self._by_client = _meter(per_client, window, capacity)
         self._by_source = _meter(per_source, window, capacity)
         self._window = window
         self._clock = clock
+        self._exempt = exempt
         self._last_noted = -math.inf
 
     @classmethod
@@ -85,13 +93,13 @@ class FailureBudgets:
             per_source=_share(settings.failures_per_source, settings.workers),
             window=settings.failure_window_seconds,
             clock=clock,
-            capacity=CAPACITY,
+            exempt=parse_networks(settings.failures_exempt),
         )
 
     def note(self, issuer: str, client_id: str, source: str) -> None:
         """Count a failure to prove to be that client."""
         network = network_of(source)
-        if network is None:
+        if network is None or is_within(source, self._exempt):
             # Who calls through a socket without address is not told apart, so nobody is slowed.
             return
         now = self._last_noted = self._clock.monotonic()

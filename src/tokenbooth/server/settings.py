@@ -56,6 +56,8 @@ class Settings:
     failures_per_source: int = 300
     failure_window_seconds: float = 300.0
     failures_observe: bool = False  # only log what these limits would refuse
+    # Networks (CIDR, comma-separated) that try credentials for others, so that nothing counts.
+    failures_exempt: str = ""
     # Networks (CIDR, comma-separated) whose X-Forwarded-For and client certificate header count.
     trusted_proxy: str = ""
     # Where trusted proxies forward the client's certificate: NAME (RFC 9440), NAME:escaped-pem or
@@ -151,10 +153,11 @@ def _mistakes(settings: Settings) -> list[str]:
     found += _mistakes_in_certificates(settings)
     if settings.dialects is not None and not Path(settings.dialects).is_dir():
         found.append(f"TOKENBOOTH_DIALECTS: {settings.dialects} is not a folder")
-    try:
-        parse_networks(settings.trusted_proxy)
-    except ValueError as error:
-        found.append(f"TOKENBOOTH_TRUSTED_PROXY: {error}")
+    for name in ("trusted_proxy", "failures_exempt"):
+        try:
+            parse_networks(getattr(settings, name))
+        except ValueError as error:
+            found.append(f"{PREFIX}{name.upper()}: {error}")
     return found
 
 
