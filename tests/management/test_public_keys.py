@@ -1,9 +1,11 @@
 """Public keys as their owners hand them over."""
 
+import base64
 import json
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from tokenbooth.management.clients import create_client, show_client
 from tokenbooth.management.errors import BadInput, Conflict
 from tokenbooth.management.proofs import add_proofs
 from tokenbooth.management.public_keys import key_place, read_keys
+from tokenbooth.protocol.ml_dsa import public_jwk
 
 JWK = key_for("ES256").public.to_jwk()
 
@@ -47,6 +50,32 @@ def test_a_private_key_leaves_its_public_half_alone():
     given = read_keys(pem(key, private=True))
     assert given.had_private_part
     assert "d" not in stored(given.proofs[0])
+
+
+@pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi"])
+def test_every_member_that_tells_a_secret_is_noticed_and_left_out(member):
+    jwk = key_for("RS256").public.to_jwk()
+    if member == "d":
+        loaded = serialization.load_der_private_key(key_for("RS256").to_pkcs8(), password=None)
+        number = loaded.private_numbers().d
+        raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+        jwk["d"] = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    else:
+        jwk[member] = "AQ"
+    given = read_keys(json.dumps(jwk))
+
+    assert given.had_private_part
+    assert member not in stored(given.proofs[0])
+
+
+@pytest.mark.parametrize("private", [{}, {"priv": base64.urlsafe_b64encode(bytes(32)).decode()}])
+def test_a_key_that_no_assertion_may_be_signed_with_is_refused(private):
+    # A registration that nothing could ever be proved with.
+    key = MLDSA44PrivateKey.from_seed_bytes(bytes(32)).public_key()
+    jwk = public_jwk(key) | {name: value.rstrip("=") for name, value in private.items()}
+
+    with pytest.raises(BadInput, match="ES256"):
+        read_keys(json.dumps(jwk))
 
 
 def test_the_name_that_the_owner_gave_is_kept():

@@ -1,16 +1,21 @@
 """What a client says of itself when it registers, read strictly (RFC 7591)."""
 
+import base64
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenbooth.protocol import ml_dsa
 from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.protocol.errors import InvalidClientMetadata, InvalidRedirectUri
 from tokenbooth.protocol.keys import generate_key
 from tokenbooth.protocol.registration import read_client_metadata
 
+_SEED = base64.urlsafe_b64encode(bytes(32)).decode().rstrip("=")
+_SEEDED = MLDSA44PrivateKey.from_seed_bytes(bytes(32))
 JWK = generate_key("ES256").public.to_jwk()
 MEMBERS = (
     "client_name",
@@ -113,6 +118,20 @@ def test_there_is_nothing_to_redirect_to(uris):
 def test_refuses_what_cannot_be(members):
     with pytest.raises(InvalidClientMetadata):
         read(**members)
+
+
+@pytest.mark.parametrize(
+    "jwk",
+    [
+        generate_key("RS256").public.to_jwk() | {"p": "AQ"},
+        generate_key("ML-DSA-44").public.to_jwk(),
+        ml_dsa.public_jwk(_SEEDED.public_key()) | {"priv": _SEED},
+    ],
+    ids=["private part of RSA", "public key of no assertion", "private part of AKP"],
+)
+def test_no_private_part_of_any_kind_and_no_key_without_use_is_registered(jwk):
+    with pytest.raises(InvalidClientMetadata):
+        read(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [jwk]})
 
 
 def test_a_secret_does_not_show_when_the_metadata_is_printed():

@@ -11,6 +11,7 @@ from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.protocol.keys import (
     MAX_KEYS_IN_SET,
     VerificationKey,
+    has_private_part,
     signing_key,
     verification_key,
     verification_key_of_pem,
@@ -41,6 +42,8 @@ def read_keys(text: str, *, alg: str | None = None) -> GivenKeys:
             keys, had_private_part = _of_json(text.encode(), alg)
     except KeyRefused as error:
         raise BadInput(f"This key cannot be used: {error}.") from error
+    if any(key.alg not in ASSERTION_ALGORITHMS for key in keys):
+        raise BadInput(f"A key is for one of {', '.join(ASSERTION_ALGORITHMS)}.")
     proofs = tuple(
         NewProof(method=PRIVATE_KEY_JWT, kind=KIND, data=key_data(key), hint=key.thumbprint)
         for key in keys
@@ -74,4 +77,4 @@ def _of_json(text: bytes, alg: str | None) -> tuple[list[VerificationKey], bool]
         raise BadInput(f"A JWKS has a list of 1 to {MAX_KEYS_IN_SET} keys.")
     jwks = [jwk if isinstance(jwk, dict) else {} for jwk in listed]
     # Unlike a published set, this one is looked at now: a key left out would be missed later.
-    return [verification_key(jwk, alg=alg) for jwk in jwks], any("d" in jwk for jwk in jwks)
+    return [verification_key(jwk, alg=alg) for jwk in jwks], any(map(has_private_part, jwks))

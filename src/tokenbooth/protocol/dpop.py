@@ -18,7 +18,12 @@ from tokenbooth.protocol import base64url
 from tokenbooth.protocol.errors import KeyRefused, ProtocolError, TokenRefused, printable
 from tokenbooth.protocol.http_uri import comparable, without_query
 from tokenbooth.protocol.jwt import UnverifiedJwt, VerifiedClaims, read_jwt, verify_jwt
-from tokenbooth.protocol.keys import SigningKey, VerificationKey, verification_key
+from tokenbooth.protocol.keys import (
+    SigningKey,
+    VerificationKey,
+    has_private_part,
+    verification_key,
+)
 
 TYP = "dpop+jwt"
 TOKEN_TYPE = "DPoP"
@@ -33,7 +38,6 @@ MAX_JTI_LENGTH = 256
 MAX_NONCE_LENGTH = 512
 
 _PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e", "alg", "use", "key_ops")
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
 class ProofRefused(ProtocolError):
@@ -147,7 +151,7 @@ def _embedded_key(jwt: UnverifiedJwt) -> VerificationKey:
     jwk = jwt.header.members.get("jwk")
     if not isinstance(jwk, dict):
         raise ProofRefused("no_key", "The header of the proof must hold the public key as jwk.")
-    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
+    if has_private_part(jwk):
         raise ProofRefused(
             "private_key", "The jwk of the proof must be public; make a new key, this one is known."
         )

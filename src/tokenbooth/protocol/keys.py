@@ -34,6 +34,8 @@ _JWK_KIND: dict[str, type[ECKey] | type[OKPKey] | type[RSAKey]] = {
 }
 # RFC 9864 §2.2 gives EdDSA with this curve, the only one here, a name of its own.
 _ED25519_ALGS = ("EdDSA", "Ed25519")
+# Of every key type: RFC 7518 §6.2.2, §6.3.2 and §6.4, RFC 8037 §2, RFC 9964.
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _PUBLIC_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e")}
 
 
@@ -161,6 +163,11 @@ def verification_key(jwk: Mapping[str, Any], *, alg: str | None = None) -> Verif
 
 def _is_same(alg: str, other: str) -> bool:
     return alg == other or (alg in _ED25519_ALGS and other in _ED25519_ALGS)
+
+
+def has_private_part(jwk: Mapping[str, Any]) -> bool:
+    """Whether the JWK tells a secret, whatever its type."""
+    return not _PRIVATE_MEMBERS.isdisjoint(jwk)
 
 
 def _refuse_other_use(jwk: Mapping[str, Any]) -> None:

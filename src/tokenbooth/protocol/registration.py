@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokenbooth.protocol import strict_json
-from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
+from tokenbooth.protocol.assertion import ASSERTION_ALGORITHMS, PRIVATE_KEY_JWT
 from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.protocol.errors import (
     InvalidClientMetadata,
@@ -13,7 +13,12 @@ from tokenbooth.protocol.errors import (
     InvalidScope,
     KeyRefused,
 )
-from tokenbooth.protocol.keys import MAX_KEYS_IN_SET, VerificationKey, verification_key
+from tokenbooth.protocol.keys import (
+    MAX_KEYS_IN_SET,
+    VerificationKey,
+    has_private_part,
+    verification_key,
+)
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
@@ -95,10 +100,12 @@ def _key_set(jwks: object) -> tuple[VerificationKey, ...]:
         keys = tuple(verification_key(jwk if isinstance(jwk, dict) else {}) for jwk in listed)
     except KeyRefused as error:
         raise InvalidClientMetadata(f"A key cannot be used: {error}.") from error
-    if any("d" in jwk for jwk in listed):
+    if any(has_private_part(jwk) for jwk in listed):
         raise InvalidClientMetadata(
             "The jwks holds a private key; replace it and send public ones."
         )
+    if any(key.alg not in ASSERTION_ALGORITHMS for key in keys):
+        raise InvalidClientMetadata(f"A key is for one of: {' '.join(ASSERTION_ALGORITHMS)}")
     if len({key.thumbprint for key in keys}) != len(keys):
         raise InvalidClientMetadata("The jwks holds a key twice.")
     return keys
