@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
 from tokenbooth.protocol.errors import InvalidClientMetadata
-from tokenbooth.protocol.registration import ClientMetadata
+from tokenbooth.protocol.registration import METHODS, ClientMetadata
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.remote.address import AddressRefused, checked_address
@@ -80,13 +80,19 @@ def updated(
         raise InvalidClientMetadata("Send the client_id as it is; it cannot be changed.")
     if wanted.client_secret is not None and not _has_secret(wanted.client_secret, current, secrets):
         raise InvalidClientMetadata("The client_secret is not this client's; leave it out.")
+    if not set(client.auth_methods) <= set(METHODS):
+        # Whoever stole the entry's token must not put a secret in the place of a certificate.
+        raise InvalidClientMetadata(
+            "How this client proves itself was set by the operator, and so is changed by him alone."
+        )
     changed = replace(
         client,
         name=wanted.client_name,
         auth_methods=(wanted.auth_method,),
         grant_types=_grants(wanted, client.grant_types, issuer),
         access=_access(wanted.scope, client.access),
-        policy=replace(client.policy, dpop_bound=wanted.is_dpop_bound),
+        # Never back to bearer tokens: the operator may be who bound the client.
+        policy=replace(client.policy, dpop_bound=client.policy.dpop_bound or wanted.is_dpop_bound),
         updated_at=now,
     )
     return _with_credentials(changed, current.credentials, wanted, issuer, secrets)

@@ -372,6 +372,34 @@ async def test_a_key_that_stays_is_the_same_credential(office):
     assert before.credentials[0].id in {each.id for each in after.credentials}
 
 
+async def test_the_tokens_of_a_credential_that_an_update_removes_end_with_it(office):
+    made = await office.registered(token_endpoint_auth_method="client_secret_post")
+    token = (await office.gets_token(made)).json()["access_token"]
+    asking = await office.town.add_client("asking", resource_server_for=("persons",))
+    before = await office.town.introspect(asking, token, client_id="asking")
+
+    await office.entry("PUT", made, **BY_KEY)
+
+    after = await office.town.introspect(asking, token, client_id="asking")
+    assert before.json()["active"] is True
+    assert after.json() == {"active": False}
+
+
+async def test_an_update_does_not_free_a_client_from_what_its_tokens_are_bound_to(office):
+    made = await office.registered(dpop_bound_access_tokens=True)
+
+    entry = (await office.entry("PUT", made, dpop_bound_access_tokens=False)).json()
+
+    assert entry["dpop_bound_access_tokens"] is True
+
+
+async def test_an_update_puts_no_secret_in_the_place_of_a_certificate(office):
+    made = await office.registered()
+    await office.town.change_client(made["client_id"], auth_methods=("tls_client_auth",))
+
+    refused(await office.entry("PUT", made), "invalid_client_metadata")
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("POST", f"{PATH}/x")])
 async def test_other_methods_are_not_allowed(office, method, path):
     answer = await office.town.http.request(method, path)

@@ -112,7 +112,13 @@ async def _replace(current: RegisteredClient, entry: Registration, service: Serv
     for credential in current.credentials:
         # Certificates and federated identities are the operator's to give and to take.
         if credential.id not in kept and credential.kind in ("secret", "jwk"):
-            await store.delete_credential(client.issuer, client.client_id, credential.id)
+            await store.delete_credential(
+                client.issuer,
+                client.client_id,
+                credential.id,
+                # As when the operator removes it: whoever stole it keeps no token either.
+                revoking=revocations.of_removed_credentials([credential], client.updated_at),
+            )
 
 
 async def _delete(current: RegisteredClient, service: Service) -> None:
