@@ -49,7 +49,7 @@ def test_every_error_is_a_protocol_error():
     assert all(c.__name__ in errors.__doc__ for c in classes)
 
 
-def test_every_wire_code_of_the_token_endpoint_is_listed():
+def test_every_wire_code_of_the_token_service_is_listed():
     listed = {c.code for c in OAuthError.__subclasses__()}
 
     assert listed == OAUTH_CODES
