@@ -14,6 +14,7 @@ from uvicorn.supervisors import Multiprocess
 
 from tokenbooth.cli.demo import lines_to_paste, prepare_demo
 from tokenbooth.cli.demo_api import PREFIX, demo_apis, hand_to_workers
+from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
 from tokenbooth.cli.uvicorn_tls import CertificateProtocol, listener, make_context
 from tokenbooth.management.errors import Conflict
@@ -29,7 +30,6 @@ from tokenbooth.server.vault import VaultError
 
 DRAIN_SECONDS = 15  # how long requests under way may take once the service is told to stop
 BACKLOG = 2048
-USAGE, FAILED = 2, 1
 
 
 @click.command()
@@ -85,8 +85,7 @@ def serve(*, as_json: bool, **options: object) -> None:
     try:
         lines = asyncio.run(_prepare(settings, base_url))
     except (StoreError, VaultError, SettingsRefused, DialectRefused, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(FAILED)
+        raise Failure(Outcome.FAILED, str(error)) from error
     _announce(base_url, lines, as_json=as_json)
     _run(settings, base_url, listening)
 
@@ -129,13 +128,14 @@ def _listen(settings: Settings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
-    except OSError as error:
-        click.echo(
-            f"Error: cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
-            "Choose another with --port.",
-            err=True,
-        )
-        sys.exit(FAILED)
+    except (OSError, UnicodeError) as error:
+        listening.close()
+        why = getattr(error, "strerror", None) or "it is no host name"
+        raise Failure(
+            Outcome.FAILED,
+            f"Choose another --host or --port: cannot listen on {settings.host} port "
+            f"{settings.port}: {why}.",
+        ) from error
     listening.listen(BACKLOG)
     listening.set_inheritable(True)
     return listening
@@ -187,7 +187,7 @@ def _run(settings: Settings, base_url: str, listening: socket.socket) -> None:
     server = uvicorn.Server(config)
     server.run(sockets=[listening])
     if not server.started:
-        sys.exit(FAILED)
+        sys.exit(Outcome.FAILED.exit_code)
 
 
 def _uvicorn_config(settings: Settings) -> uvicorn.Config:
