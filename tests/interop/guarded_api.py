@@ -3,7 +3,7 @@
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,11 +11,11 @@ from tokenbooth.guard import Guard, Refusal
 
 
 @contextlib.contextmanager
-def guarded_api(issuer: str, audience: str, **more: Any) -> Iterator[str]:
-    """Serve an API that tells each caller who it is, at the address that is given."""
+def guarded_api(issuer: str, audience: str | None = None, **more: Any) -> Iterator[str]:
+    """Serve an API that tells each caller who it is; its address is its audience unless told."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         url = f"http://127.0.0.1:{server.server_port}"
-        server.guard = Guard(issuer, audience, public_url=url, **more)
+        server.guard = Guard(issuer, audience or url, public_url=url, **more)
         serving = threading.Thread(target=server.serve_forever, daemon=True)
         serving.start()
         try:
@@ -28,6 +28,9 @@ def guarded_api(issuer: str, audience: str, **more: Any) -> Iterator[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path.startswith("/.well-known/"):
+            self._answer(200, {}, self.server.guard.publication.members)
+            return
         try:
             caller = self.server.guard.verify_sync(self.headers.items(), "GET", self.path)
         except Refusal as refusal:
@@ -35,10 +38,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, {}, {"client_id": caller.client_id})
 
-    def _answer(self, status: int, headers: dict[str, str], told: dict[str, str]) -> None:
-        body = json.dumps(told).encode()
+    def _answer(self, status: int, headers: dict[str, str], told: Mapping[str, Any]) -> None:
+        body = json.dumps(dict(told)).encode()
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        kind = {"Content-Type": "application/json"}
+        for name, value in {**kind, **headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

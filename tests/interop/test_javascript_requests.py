@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.interop.guarded_api import guarded_api
 from tests.interop.javascript import Refused
 from tests.interop.registered import with_secret
 from tokenbooth.management.apis import create_api
@@ -106,3 +107,20 @@ def test_a_client_registers_itself_and_gets_a_token(demo, javascript, library, m
     with pytest.raises(Refused) as refused:
         javascript(library, "register", **asked)
     assert refused.value.status == 401
+
+
+def test_who_knows_the_api_alone_finds_the_way_to_a_token(demo, javascript):
+    with guarded_api(demo.url, publish_metadata=True, scopes_supported="found:read") as url:
+        demo.manage(
+            lambda booth: create_api(booth, name="found", audience=url, scopes="found:read")
+        )
+        metadata = "/.well-known/oauth-authorization-server"
+        demo.wait_everywhere(lambda: '"found:read"' in demo.http.get(metadata).text)
+        by = with_secret(demo, "client_secret_basic", "demo", "found")
+
+        told = javascript("oauth4webapi", "discoverResource", url=url)
+        asked = {"resource": told["resource"], "scope": " ".join(told["scopes_supported"])}
+        service = {"issuer": told["authorization_servers"][0], "by": by, "parameters": asked}
+        token = javascript("oauth4webapi", "token", **service)["access_token"]
+        called = javascript("oauth4webapi", "call", url=f"{url}/persons", token=token)
+    assert called == {"client_id": by["client_id"]}

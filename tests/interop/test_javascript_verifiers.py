@@ -114,3 +114,17 @@ def test_jose_follows_the_keys_to_another_algorithm(demo, javascript):
     seen = [javascript("jose", "verify", token=token, **expected)["header"] for token in tokens]
     assert {header["alg"] for header in seen} == {"ES256", "EdDSA"}
     assert len({header["kid"] for header in seen}) == 2
+
+
+def test_jose_accepts_the_signed_metadata(demo, javascript):
+    metadata = demo.http.get("/.well-known/oauth-authorization-server").json()
+    statement = metadata.pop("signed_metadata")
+    signed = javascript(
+        "jose",
+        "verifyStatement",
+        jwks_uri=metadata["jwks_uri"],
+        statement=statement,
+        issuer=demo.url,
+        typ="server-metadata+jwt",
+    )
+    assert {name: signed[name] for name in metadata} == metadata

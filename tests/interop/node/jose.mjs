@@ -18,3 +18,8 @@ export async function verify({ jwks_uri, token, issuer, audience, algorithms }) 
 }
 
 export const known = ({ jwks_uri }) => keysAt(jwks_uri).jwks().keys.map((key) => key.kid)
+
+// A statement of the issuer's that is no token: RFC 8414 §2.1, RFC 9701.
+export async function verifyStatement({ jwks_uri, statement, issuer, typ }) {
+  return (await jwtVerify(statement, keysAt(jwks_uri), { issuer, typ })).payload
+}

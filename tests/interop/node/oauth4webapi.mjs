@@ -122,3 +122,10 @@ export async function judge({ issuer, audience, url, headers }) {
   const request = new Request(url, { headers })
   return oauth.validateJwtAccessToken(as, request, audience, { requireDPoP: true, ...options() })
 }
+
+// A client that knows an API and nothing else: where are its tokens from? (RFC 9728)
+export async function discoverResource({ url }) {
+  const resource = new URL(url)
+  const answer = await oauth.resourceDiscoveryRequest(resource, options())
+  return oauth.processResourceDiscoveryResponse(resource, answer)
+}
