@@ -13,7 +13,7 @@ from tokenbooth.protocol.assertion import JWT_BEARER_ASSERTION, make_client_asse
 from tokenbooth.protocol.keys import generate_key
 from tokenbooth.server.authenticated import REFUSAL
 from tokenbooth.server.client_keys import key_data, key_place_data
-from tokenbooth.server.records import Credential
+from tokenbooth.server.records import ClientPolicy, Credential
 from tokenbooth.server.settings import Settings
 
 _numbers = itertools.count()
@@ -90,6 +90,17 @@ async def test_an_assertion_works_once(town):
 
     assert (await ask(town, assertion)).status_code == 200
     assert "used before" in await refusal(town, assertion)
+
+
+async def test_a_used_assertion_shown_again_uses_up_no_quota(town):
+    await add_signer(town, key_for("ES256"), policy=ClientPolicy(quota_per_hour=2))
+    seen = made(town, key_for("ES256"))
+    assert (await ask(town, seen)).status_code == 200
+
+    for _ in range(5):
+        assert "used before" in await refusal(town, seen)
+
+    assert (await ask(town, made(town, key_for("ES256")))).status_code == 200
 
 
 async def test_a_used_assertion_stays_used_after_a_restart(settings, clock):

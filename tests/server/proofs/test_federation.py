@@ -15,6 +15,7 @@ from tokenbooth.management.credentials import remove_credential
 from tokenbooth.management.federation import set_distrusted, trusted_issuer
 from tokenbooth.protocol.keys import generate_key
 from tokenbooth.server.authenticated import REFUSAL
+from tokenbooth.server.proofs.decoys import _nobodys_key
 
 POD = {
     "sub": "system:serviceaccount:shop:till",
@@ -81,6 +82,31 @@ async def test_every_reason_that_tells_of_clients_gets_the_common_refusal(outsid
         compact({"alg": "ES256", "kid": outside.key.kid}, outside.claims(), key=stranger),
     ):
         assert await refused(outside.ask(assertion)) == REFUSAL
+
+
+async def test_a_signature_is_checked_even_where_no_key_is_at_hand(outside):
+    # Otherwise its time would tell that the client exists and trusts that issuer.
+    credential_id = await outside.trust()
+    assert (await outside.ask(outside.token())).status_code == 200
+    decoys = checks_against_nothing()
+    unknown_key = outside.token(key=generate_key("ES256"))
+
+    await refused(outside.ask(outside.token(), client_id="nobody"))
+    await refused(outside.ask(unknown_key))
+    registered = await outside.town.store.get_client("default", "ada")
+    (trust,) = [each for each in registered.credentials if each.id == credential_id]
+    await outside.town.store.replace_credential(replace(trust, expires_at=1))
+    await outside.town.change_client("ada")
+    await refused(outside.ask(outside.token()))
+    await outside.town.change_client("ada", enabled=False)
+    await refused(outside.ask(outside.token()))
+
+    assert checks_against_nothing() == decoys + 4
+
+
+def checks_against_nothing():
+    seen = _nobodys_key.cache_info()
+    return seen.hits + seen.misses
 
 
 @pytest.mark.parametrize(

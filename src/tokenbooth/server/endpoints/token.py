@@ -60,9 +60,10 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     decision = bind_to_certificate(decision, shown, caller)
     decision = bind(decision, proof, caller.client)
     decision = constrain(decision, shown, issuer)
+    await _spend_proofs(request, caller, proof, issuer, service, now=now)
+    # Not before: whoever shows again what was used up must not use the client's quota up as well.
     await service.quotas.take(caller.client, lifetime=decision.lifetime, now=now, outcome=outcome)
-    await _spend_assertions(request, caller, service, now)
-    issued = await _issue(decision, proof, issuer, service, now)
+    issued = await _issue(decision, issuer, service, now)
     outcome.issued(decision, issued)
     await send_issued(
         exchange,
@@ -122,19 +123,23 @@ async def _authenticate(
     return caller
 
 
-async def _spend_assertions(
-    request: TokenRequest, caller: AuthenticatedClient, service: Service, now: float
+async def _spend_proofs(
+    request: TokenRequest,
+    caller: AuthenticatedClient,
+    proof: Proof | None,
+    issuer: IssuerView,
+    service: Service,
+    *,
+    now: float,
 ) -> None:
     # Now and not before: a request that is refused leaves a token that the platform gave usable.
     refusal = InvalidGrant if request.grant_type == JWT_BEARER else InvalidClient
     await spend(caller.uses, service.store, now, refusal=refusal)
-
-
-async def _issue(
-    decision: Decision, proof: Proof | None, issuer: IssuerView, service: Service, now: float
-) -> Issued:
     if proof is not None:
         await spend_proof(proof, issuer, service.store, now=now)
+
+
+async def _issue(decision: Decision, issuer: IssuerView, service: Service, now: float) -> Issued:
     if decision.rests_on:
         await token_exchange.refuse_ended(decision, issuer, service.registry, service.store)
     if decision.spends is not None:

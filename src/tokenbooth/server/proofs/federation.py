@@ -78,6 +78,7 @@ async def _verified(
         check_against_nothing(presented.unverified)
         raise TokenRefused(refusal)
     if not known.client.enabled:
+        check_against_nothing(presented.unverified)
         raise TokenRefused("client_disabled")
     for trust in named:
         try:
@@ -94,10 +95,13 @@ async def _fitting(
     service: Service,
     now: float,
 ) -> VerifiedClaims:
+    # Timing: every refusal checks a signature, if only with nobody's key.
     if not trust.credential.is_valid_at(now):
+        check_against_nothing(presented.unverified)
         raise TokenRefused("expired_credential")
     keys = await fetched_keys(_published(trust.stored, service.remote_keys), presented.unverified)
     if len(keys) != 1:
+        check_against_nothing(presented.unverified)
         raise TokenRefused("unknown_key")
     claims = verify_jwt(presented.unverified, keys[0])
     trust.check(claims, issuer.url)
