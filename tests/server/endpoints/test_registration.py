@@ -372,17 +372,15 @@ async def test_a_key_that_stays_is_the_same_credential(office):
     assert before.credentials[0].id in {each.id for each in after.credentials}
 
 
-async def test_the_tokens_of_a_credential_that_an_update_removes_end_with_it(office):
+async def test_a_rotation_by_update_fails_no_call_with_an_older_token(office):
     made = await office.registered(token_endpoint_auth_method="client_secret_post")
     token = (await office.gets_token(made)).json()["access_token"]
     asking = await office.town.add_client("asking", resource_server_for=("persons",))
-    before = await office.town.introspect(asking, token, client_id="asking")
 
     await office.entry("PUT", made, **BY_KEY)
 
-    after = await office.town.introspect(asking, token, client_id="asking")
-    assert before.json()["active"] is True
-    assert after.json() == {"active": False}
+    answer = await office.town.introspect(asking, token, client_id="asking")
+    assert answer.json()["active"] is True
 
 
 async def test_an_update_does_not_free_a_client_from_what_its_tokens_are_bound_to(office):

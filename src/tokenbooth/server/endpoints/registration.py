@@ -112,13 +112,8 @@ async def _replace(current: RegisteredClient, entry: Registration, service: Serv
     for credential in current.credentials:
         # Certificates and federated identities are the operator's to give and to take.
         if credential.id not in kept and credential.kind in ("secret", "jwk"):
-            await store.delete_credential(
-                client.issuer,
-                client.client_id,
-                credential.id,
-                # As when the operator removes it: whoever stole it keeps no token either.
-                revoking=revocations.of_removed_credentials([credential], client.updated_at),
-            )
+            # Its tokens live on, as when the operator removes one: a rotation must fail no call.
+            await store.delete_credential(client.issuer, client.client_id, credential.id)
 
 
 async def _delete(current: RegisteredClient, service: Service) -> None:
