@@ -92,7 +92,7 @@ def test_says_what_to_do_when_there_is_no_secret(tmp_path, monkeypatch):
 def test_says_which_variable_holds_bytes_that_are_no_text(monkeypatch):
     monkeypatch.setenv("MY_SECRET", "hunter2\udcff")  # as Python reads the byte FF
 
-    with pytest.raises(SecretUnavailable, match="MY_SECRET .*: it is no UTF-8 text") as caught:
+    with pytest.raises(SecretUnavailable, match=r"MY_SECRET .*: it is no UTF-8 text") as caught:
         secret_reader("env:MY_SECRET")()
 
     assert "hunter2" not in str(caught.value)
