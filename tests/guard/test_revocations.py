@@ -13,7 +13,14 @@ from tests.remote.local_server import Reply
 from tokenbooth.guard.refusal import Refusal
 from tokenbooth.protocol.jwt import sign_jwt
 from tokenbooth.protocol.keys import generate_key
-from tokenbooth.protocol.revocation_feed import TYP, FeedEntry, FeedPage, feed_claims, mark
+from tokenbooth.protocol.revocation_feed import (
+    TYP,
+    FeedEntry,
+    FeedPage,
+    feed_claims,
+    mark,
+    signing_key_name,
+)
 
 POLL = 0.1
 
@@ -107,6 +114,18 @@ def test_a_token_dies_by_any_key_that_it_carries(following, issuer, feed, key):
 
     assert status(following, token) == REVOKED
     assert status(following, other) == (REVOKED if key == "issuer:" else (200, ""))
+
+
+def test_a_pulled_key_speaks_for_nobody_whatever_its_thief_writes(following, issuer, feed):
+    assert status(following, issuer.token()) == (200, "")
+
+    feed.revoke(signing_key_name(issuer.key.kid))
+    feed.wait_for_polls()
+
+    # The guard still has the key. Ending the issuer's tokens so far would not reach this one.
+    forged = issuer.token(jti="forged", client_id="forged", iat=int(issuer.clock.now()) + 30)
+    assert status(following, issuer.token()) == REVOKED
+    assert status(following, forged) == REVOKED
 
 
 def test_what_was_revoked_before_the_guard_began_counts_at_the_first_request(

@@ -207,6 +207,20 @@ async def test_a_key_that_is_pulled_is_replaced_at_once_and_published_no_more(bo
     assert first not in {key.kid for key in keys.published}
 
 
+async def test_guards_hear_of_a_pulled_key_and_of_no_other(
+    booth: Booth, clock: TravelClock
+) -> None:
+    first = await current(booth)
+    made = await rotate_key(booth, issuer=DEFAULT_ISSUER)
+    await remove_key(booth, made.kid)
+
+    await remove_key(booth, first, force=True)
+
+    page = await booth.store.revocations_since(DEFAULT_ISSUER, 0, now=clock.now(), limit=10)
+    assert page is not None
+    assert [each.key for each in page.revocations] == [f"key:{first}"]
+
+
 async def test_the_next_key_stands_in_for_one_that_is_pulled(booth: Booth) -> None:
     made = await rotate_key(booth, issuer=DEFAULT_ISSUER)
 

@@ -26,6 +26,7 @@ from tokenbooth.protocol.revocation_feed import (
     mark,
     read_feed,
     revocation_keys,
+    signing_key_name,
 )
 from tokenbooth.remote.fetch import Fetch, Request
 from tokenbooth.remote.key_set import RemoteKeySet
@@ -68,9 +69,10 @@ class FollowedRevocations:
         """Why the feed could not be read the last time; empty when it could."""
         return self._follower.get().failure
 
-    def marks(self, claims: Mapping[str, Any]) -> tuple[bytes, ...]:
-        """Return the marks under which a token with these claims may be revoked."""
-        return tuple(mark(self._issuer.url, key) for key in revocation_keys(claims))
+    def marks(self, claims: Mapping[str, Any], kid: str) -> tuple[bytes, ...]:
+        """Return the marks under which a token with these claims, signed so, may be revoked."""
+        keys = (*revocation_keys(claims), signing_key_name(kid))
+        return tuple(mark(self._issuer.url, key) for key in keys)
 
     def passes(self, marks: tuple[bytes, ...]) -> bool:
         """Tell at once that none of the marks is revoked; False leaves it to `refuse_revoked`."""

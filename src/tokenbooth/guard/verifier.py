@@ -132,6 +132,6 @@ class JwtVerifier:
         except TokenRefused as refused:
             raise oddly_bound() from refused
         followed = self._revocations
-        marks = () if followed is None else followed.marks(claims)
+        marks = () if followed is None else followed.marks(claims, key.kid)
         ends = token.expires_at + self._leeway
         return _Seen(caller, key, jwt.kid, ends, marks, token.issued_at)

@@ -16,6 +16,7 @@ from tokenbooth.server.keyring import SERVICE, open_key
 from tokenbooth.server.pkcs11 import DeviceRefused, Pkcs11Signer
 from tokenbooth.server.pkcs11_uri import Pkcs11Uri, UriRefused
 from tokenbooth.server.records import KeyPurpose, StoredKey
+from tokenbooth.server.revocations import of_pulled_key
 from tokenbooth.server.rotation import DAY, current_key, is_needed
 from tokenbooth.server.vault import VaultError
 
@@ -118,7 +119,8 @@ async def remove_key(
         raise Missing(no_such("key", kid, [key.kid for key in stored]))
     key = found[0]
     view = _view(booth, key, stored)
-    if is_needed(key, booth.clock.now()) and not force:
+    is_pulled = is_needed(key, booth.clock.now())
+    if is_pulled and not force:
         raise Conflict(
             f"The key {kid} is {view.status}, and tokens that need it may be about. "
             "Rotate it and let it expire, or end all its tokens at once with --force."
@@ -127,6 +129,8 @@ async def remove_key(
         await _keeper(booth).remove(await find_issuer(booth, key.issuer), key.purpose, kid)
     except (DeviceRefused, KeyRefused, KeysAreBusy) as error:
         raise Failed(str(error)) from error
+    if is_pulled and key.purpose == "sign":
+        await booth.store.revoke([of_pulled_key(key.issuer, kid, booth.clock.now())])
     return view
 
 

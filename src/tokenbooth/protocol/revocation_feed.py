@@ -66,6 +66,11 @@ def revocation_keys(claims: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def signing_key_name(kid: str) -> str:
+    """Return by what everything that one key signed is revoked, whatever it says."""
+    return f"key:{kid}"
+
+
 def mark(issuer: str, key: str) -> bytes:
     """Return what stands for `key` in the feed of that issuer."""
     # The length keeps issuer and key apart, wherever one ends and the other begins.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokenbooth.protocol.revocation_feed import revocation_keys
+from tokenbooth.protocol.revocation_feed import revocation_keys, signing_key_name
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.recognition import OurToken
 from tokenbooth.server.records import Client, Credential, Revocation
@@ -80,6 +80,14 @@ def of_stopped_client(client: Client, now: float) -> Revocation:
 def of_removed_credentials(credentials: Sequence[Credential], now: float) -> list[Revocation]:
     """Return what ends the tokens of credentials that are removed in the same step, for good."""
     return [_revocation(each.issuer, f"credential:{each.id}", now) for each in credentials]
+
+
+def of_pulled_key(issuer: str, kid: str, now: float) -> Revocation:
+    """Return what ends whatever the key signed, and whoever has it will sign, for good.
+
+    Only guards need it: they remember the key for minutes, and a thief writes any `iat`.
+    """
+    return _revocation(issuer, signing_key_name(kid), now)
 
 
 def _revocation(issuer: str, key: str, now: float, *, before: float | None = None) -> Revocation:
