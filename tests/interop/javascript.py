@@ -38,13 +38,16 @@ class Javascript:
             json.dumps({"module": module, "call": call, "input": given}) + "\n"
         )
         self.process.stdin.flush()
-        said = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        assert line, "node ended; what it said is on stderr"
+        said = json.loads(line)
         if "refused" in said:
             raise Refused(said["refused"])
         return said["answered"]
 
 
 def start() -> Javascript:
+    assert (FOLDER / "node_modules").is_dir(), "make venv installs what these tests need"
     process = subprocess.Popen(
         [NODE, "--no-warnings", "session.mjs"],
         cwd=FOLDER,
