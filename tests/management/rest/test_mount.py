@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tokenbooth.management.clients import create_client
+from tokenbooth.management.keys import list_keys, remove_key
 from tokenbooth.management.rest.mount import management_mounts
 from tokenbooth.management.rest.rights import ensure_management_api
 from tokenbooth.server.app import TokenService
@@ -62,6 +63,19 @@ async def test_many_first_requests_at_once_are_all_served(tmp_path):
         answers = await asyncio.gather(*(http.get("/api/v1/issuers") for _ in range(20)))
 
     assert [answer.status_code for answer in answers] == [200] * 20
+
+
+async def test_a_token_of_a_pulled_key_is_refused_although_the_guard_remembers_the_key(tmp_path):
+    async with service(tmp_path, HOST) as http:
+        before = await http.get("/api/v1/issuers")
+        keys = await list_keys(http.booth, issuer="default")
+        (signing,) = (key.kid for key in keys if key.purpose == "sign" and key.status == "current")
+
+        await remove_key(http.booth, signing, force=True)
+        after = await http.get("/api/v1/issuers")
+
+    assert (before.status_code, after.status_code) == (200, 401)
+    assert 'error="invalid_token"' in after.headers["WWW-Authenticate"]
 
 
 async def test_says_that_the_database_is_away_and_when_to_try_again(tmp_path):

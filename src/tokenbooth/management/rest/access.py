@@ -13,8 +13,11 @@ from tokenbooth.guard.possession import algorithms_text
 from tokenbooth.guard.refusal import RefusalWords
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.rest.rights import NAME, SCOPES, rights_of
+from tokenbooth.protocol.bearer import authorization_values, bearer_token, read_authorization
 from tokenbooth.protocol.dialects import STANDARD, dialect_named
 from tokenbooth.protocol.errors import BearerError, InsufficientScope, InvalidToken
+from tokenbooth.protocol.jwt import read_jwt
+from tokenbooth.protocol.revocation_feed import signing_key_name
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, Client
@@ -46,9 +49,21 @@ class Gate:
         )
         # The guard alone would learn of a revocation later, or never.
         issued_at = float(caller.claims["iat"])
-        if await are_revoked(caller.claims, issued_at, DEFAULT_ISSUER, self._booth.store):
+        store = self._booth.store
+        if await are_revoked(caller.claims, issued_at, DEFAULT_ISSUER, store):
             raise self._refusal(InvalidToken("The token was revoked.", reason="revoked"))
+        if await store.find_revoked(DEFAULT_ISSUER, [self._key_name(request)]):
+            raise self._refusal(InvalidToken("The token's key was pulled.", reason="pulled_key"))
         return caller
+
+    def _key_name(self, request: Request) -> str:
+        """Return by what the key that verified the token can be revoked."""
+        scheme, credentials = read_authorization(authorization_values(token_headers(request.scope)))
+        kid = read_jwt(bearer_token(credentials, scheme)).kid
+        # Ours all name their key; a thief's would not, to hide which one was pulled.
+        if kid is None:
+            raise self._refusal(InvalidToken("The token names no key.", reason="no_kid"))
+        return signing_key_name(kid)
 
     def check_holds(self, caller: Caller, rights: tuple[str, ...]) -> None:
         """Refuse a caller without all these scopes of this API; raises Refusal.
