@@ -230,10 +230,12 @@ def test_nul_in_credentials_is_refused(demo, client, where):
     _refused(demo.post("/oauth2/token", form), 401, "invalid_client")
 
 
-def test_credentials_in_the_address_are_not_read(demo, client):
+def test_a_secret_in_the_address_is_refused_with_the_advice_to_rotate_it(demo, client):
     query = f"{GRANT}&client_id=input&client_secret={client.secret}"
-    _refused(demo.post(f"/oauth2/token?{query}", ""), 400, "invalid_request")
-    _refused(demo.post(f"/oauth2/token?{query}", GRANT), 401, "invalid_client")
+    for body in ("", GRANT, {"grant_type": "client_credentials", **client.in_body}):
+        answer = demo.post(f"/oauth2/token?{query}", body)
+        _refused(answer, 400, "invalid_request")
+        assert "Rotate this secret" in answer.text
     assert client.secret not in demo.log
 
 

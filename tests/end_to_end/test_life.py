@@ -22,6 +22,15 @@ from tests.end_to_end.service import (
 from tokenbooth.management.credentials import list_credentials
 
 
+def _is_running(pid: int) -> bool:
+    """Whether the process still does anything; a zombie only waits for its parent to look."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def _children(service: Service) -> list[int]:
     """The worker processes: children that serve, unlike multiprocessing's resource tracker."""
     found = []
@@ -107,7 +116,7 @@ def test_a_worker_that_dies_is_replaced_and_none_outlives_the_service(fresh):
     workers = _children(service)
     os.kill(service.process.pid, signal.SIGKILL)
     service.process.wait(5)
-    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), within=5)
+    eventually(lambda: not any(_is_running(pid) for pid in workers), within=5)
     # So the address is free for the next start.
     again = start_service(service.folder, port=service.port)
     again.stop()

@@ -196,3 +196,12 @@ def test_any_text_is_read_as_networks_or_refused(text):
 def test_refuses_budgets_for_failures_that_are_none(setting, value):
     with pytest.raises(SettingsRefused, match=f"TOKENBOOTH_{setting.upper()}: "):
         Settings.load({}, **{setting: value})
+
+
+def test_asks_back_when_a_variable_is_almost_a_setting():
+    with pytest.raises(SettingsRefused, match="did you mean TOKENBOOTH_DATABASE"):
+        Settings.load({"TOKENBOOTH_DATABSE": "sqlite:///x.db"})
+
+
+def test_leaves_other_variables_with_the_prefix_alone():
+    Settings.load({"TOKENBOOTH_CLIENT_SECRET": "x", "TOKENBOOTH_DEMO_APIS": "{}"})

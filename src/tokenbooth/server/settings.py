@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import parse_networks
 
 PREFIX = "TOKENBOOTH_"
+_ALMOST = 0.93  # as difflib counts: about one wrong letter in a name
 DEFAULT_DATABASE = "sqlite:///tokenbooth.db"
 
 _LEAST_SECONDS = {
@@ -81,7 +83,7 @@ class Settings:
         Raises SettingsRefused with all mistakes at once.
         """
         given: dict[str, Any] = {}
-        mistakes: list[str] = []
+        mistakes = _misspelt(environment)
         for setting in fields(cls):
             variable = PREFIX + setting.name.upper()
             value = overrides.get(setting.name)
@@ -130,6 +132,19 @@ class Settings:
                 raise SettingsRefused(str(error)) from error
             known[dialect.name] = dialect
         return known
+
+
+def _misspelt(environment: Mapping[str, str]) -> list[str]:
+    """Name variables that are almost a setting: a typing error must not start another database."""
+    known = [PREFIX + setting.name.upper() for setting in fields(Settings)]
+    found = []
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=_ALMOST)
+            found += (
+                [f"{name}: there is no such setting; did you mean {close[0]}?"] if close else []
+            )
+    return found
 
 
 def _as_text(value: object) -> str:

@@ -6,6 +6,7 @@ from tokenbooth.protocol.dpop import Proof
 from tokenbooth.protocol.errors import (
     InvalidClient,
     InvalidGrant,
+    InvalidRequest,
     MethodNotAllowed,
     UnsupportedGrantType,
 )
@@ -41,6 +42,8 @@ _DECIDING = {
     JWT_BEARER: jwt_bearer.decide,
     TOKEN_EXCHANGE: token_exchange.decide,
 }
+
+_NEVER_IN_A_URL = (b"client_secret=", b"client_assertion=")  # RFC 6749 §2.3.1
 
 
 async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcome: Outcome) -> None:
@@ -80,6 +83,12 @@ async def read_form(exchange: Exchange, service: Service) -> Form:
         raise MethodNotAllowed(
             f"Requests to this endpoint must be POST with a form body. You used "
             f"{exchange.method}; did an http:// address redirect you?"
+        )
+    if any(name in exchange.scope["query_string"] for name in _NEVER_IN_A_URL):
+        raise InvalidRequest(
+            "Never send credentials in the URL: logs keep it. Rotate this secret, "
+            "and send the new one in the body or by HTTP Basic.",
+            reason="credentials_in_url",
         )
     settings = service.settings
     body = await exchange.body(

@@ -59,7 +59,8 @@ async def prove(
     if caller is None:
         certificate.refuse_second_method(granted, shown)
         return granted
-    return replace(granted, uses=(*caller.uses, *granted.uses))
+    # The method is the client's own: by a certificate, and its tokens are bound to that.
+    return replace(granted, method=caller.method, uses=(*caller.uses, *granted.uses))
 
 
 async def _proved(
