@@ -1,14 +1,25 @@
 """The JWT bearer grant: whose assertion counts, for whom, and what it brings (RFC 7523 §2.1)."""
 
+import json
+import time
+from urllib.parse import urlencode
+
 import pytest
 
+from tests.protocol.certificates import make
 from tests.protocol.jose import compact, key_for
 from tests.remote.local_server import local_server
-from tests.server.booths import BASE_URL, PERSONS, payload_of, running
+from tests.server.booths import BASE_URL, FORM, PERSONS, http_scope, payload_of, running
 from tests.server.proofs.outside import JWT_BEARER, Outside
 from tokenbooth.management.proofs import NewProof, add_proofs
+from tokenbooth.protocol.certificate import SELF_SIGNED, read_certificate, thumbprint
+from tokenbooth.server.client_certificates import certificate_data
 from tokenbooth.server.client_keys import key_data
+from tokenbooth.server.records import Credential
 from tokenbooth.server.settings import Settings
+from tokenbooth.server.shown_certificate import DER_KEY, VERIFIED_KEY
+
+CERTIFICATE = make("CN=ada")
 
 
 @pytest.fixture
@@ -54,6 +65,38 @@ async def test_a_client_may_prove_itself_besides(outside):
     assert answer.status_code == 200, answer.text
     wrong = await outside.exchange(outside.token(), client_secret=secret[:-1] + "x")
     assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
+
+
+async def test_a_client_that_proves_itself_by_certificate_gets_bound_tokens_here_too(outside):
+    town = outside.town
+    town.clock.travel(time.time() - town.clock.now())
+    await outside.trust()
+    await town.store.add_credential(
+        Credential(
+            id="certificate",
+            issuer="default",
+            client_id="ada",
+            kind="certificate",
+            data=certificate_data(read_certificate(CERTIFICATE.der)),
+            created_at=0,
+        )
+    )
+    await town.change_client("ada", auth_methods=(SELF_SIGNED, "federated_jwt"))
+    form = {"grant_type": JWT_BEARER, "assertion": outside.token(), "client_id": "ada"}
+    scope = http_scope(path="/oauth2/token", headers=[FORM])
+    scope["state"] = {DER_KEY: CERTIFICATE.der, VERIFIED_KEY: False}
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": urlencode(form).encode()}
+
+    async def send(message):
+        sent.append(message)
+
+    await town.app(scope, receive, send)
+
+    claims = payload_of(json.loads(sent[1]["body"])["access_token"])
+    assert claims["cnf"] == {"x5t#S256": thumbprint(CERTIFICATE.der)}
 
 
 async def test_an_assertion_of_one_client_brings_another_one_nothing(outside):
