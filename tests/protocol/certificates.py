@@ -82,7 +82,18 @@ def make(
     ]
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if not extensions and any(uri.startswith("spiffe://") for uri in uris):
+        extensions = [key_usage("digital_signature")]
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
     signer = issuer.key if issuer else key
     return Identity(certificate=builder.sign(signer, hashes.SHA256()), key=key)
+
+
+def key_usage(*allowed):
+    """Make the extension that says what a key is for."""
+    names = (
+        *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+        *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+    )
+    return x509.KeyUsage(**{name: name in allowed for name in names})

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocol.certificates import NOW, make
+from tests.protocol.certificates import NOW, key_usage, make
 from tokenbooth.protocol.certificate import (
     MAX_DER_BYTES,
     CertificateRefused,
@@ -112,6 +112,30 @@ def test_a_registered_name_matches(kind, text) -> None:
 )
 def test_every_other_name_does_not_match(kind, text) -> None:
     assert not SubjectRule.parse(kind, text).matches(read_certificate(WITH_NAMES.der))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        make("CN=a", uris=["spiffe://td.example/a", "spiffe://td.example/b"]),
+        make("CN=a", uris=["spiffe://td.example/a", "https://a.example"]),
+        make("CN=a", uris=["spiffe://td.example/a"], is_ca=True),
+        make("CN=a", uris=["spiffe://td.example/a"], extensions=[key_usage("key_agreement")]),
+        make(
+            "CN=a",
+            uris=["spiffe://td.example/a"],
+            extensions=[key_usage("digital_signature", "key_cert_sign")],
+        ),
+        make("CN=a", uris=["spiffe://td.example/a/"]),
+        make("CN=a", dns=["td.example"]),
+    ],
+    ids=["two", "one and another URI", "authority", "no signing", "signs others", "other", "none"],
+)
+def test_a_spiffe_id_counts_in_a_workloads_own_certificate_alone(made) -> None:
+    rule = SubjectRule.parse("san_uri", "spiffe://td.example/a")
+
+    assert rule.matches(read_certificate(make("CN=a", uris=["spiffe://td.example/a"]).der))
+    assert not rule.matches(read_certificate(made.der))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from tokenbooth.protocol import base64url
 from tokenbooth.protocol.errors import ProtocolError
+from tokenbooth.protocol.spiffe import SCHEME
 
 TLS = "tls_client_auth"
 SELF_SIGNED = "self_signed_tls_client_auth"
@@ -61,6 +62,7 @@ class ClientCertificate:
     not_before: float
     not_after: float
     is_self_issued: bool
+    spiffe_id: str | None = None  # of an X.509-SVID that is in order
 
     def is_valid_at(self, now: float) -> bool:
         """Whether `now` lies within its validity."""
@@ -93,6 +95,8 @@ class SubjectRule:
         """Whether the certificate carries exactly this name; nothing is ever a pattern."""
         if self.kind == "subject_dn":
             return certificate.subject == self._subject
+        if self.kind == "san_uri" and self.value.startswith(SCHEME):
+            return certificate.spiffe_id == self.value
         return (self.kind, self.value) in certificate.names
 
 
@@ -116,6 +120,7 @@ def read_certificate(unverified_der: bytes) -> ClientCertificate:
             not_before=read.not_valid_before_utc.timestamp(),
             not_after=read.not_valid_after_utc.timestamp(),
             is_self_issued=read.subject == read.issuer,
+            spiffe_id=_spiffe_id(read),
         )
     # Whatever its maker wrote there.
     except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension) as error:
@@ -189,6 +194,30 @@ def _alternative_names(certificate: x509.Certificate) -> frozenset[tuple[str, st
         elif isinstance(name, x509.RFC822Name):
             found.add(("san_email", name.value))
     return frozenset(found)
+
+
+def _spiffe_id(certificate: x509.Certificate) -> str | None:
+    """Return the SPIFFE ID of a workload's X.509-SVID; of a signing or an ambiguous one, None.
+
+    After the X.509-SVID specification, sections 2, 4.1 and 4.3.
+    """
+    extensions = certificate.extensions
+    try:
+        found = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+    uris = found.get_values_for_type(x509.UniformResourceIdentifier)
+    is_signature_alone = usage.digital_signature and not (usage.key_cert_sign or usage.crl_sign)
+    is_id = len(uris) == 1 and uris[0].startswith(SCHEME)
+    return uris[0] if is_id and is_signature_alone and not _is_authority(certificate) else None
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except x509.ExtensionNotFound:
+        return False
 
 
 def _as_is(text: str) -> str:
