@@ -1,7 +1,6 @@
 """Who is calling: one method, and one refusal that tells nothing of the clients there are."""
 
 import base64
-from statistics import median
 from time import perf_counter
 
 import pytest
@@ -140,8 +139,9 @@ async def test_unknown_and_known_clients_are_refused_in_the_same_time(town, refu
         for kind, times in taken.items():
             times.append(await seconds(kind))
 
-    medians = {kind: median(times) for kind, times in taken.items()}
-    assert max(medians.values()) < 1.5 * min(medians.values()), medians
+    # The calmest tenth: what else the machine does only ever adds.
+    calm = {kind: sorted(times)[len(times) // 10] for kind, times in taken.items()}
+    assert max(calm.values()) < 1.5 * min(calm.values()), calm
 
 
 @pytest.mark.parametrize("encode", [False, True])

@@ -28,6 +28,7 @@ from tokenbooth.server.stores.contract import StoreError
 from tokenbooth.server.tls_listener import TlsListener
 from tokenbooth.server.vault import VaultError
 
+WORKER_PATIENCE_SECONDS = 30  # with a worker that does not answer, or a new one that is not ready
 DRAIN_SECONDS = 15  # how long requests under way may take once the service is told to stop
 BACKLOG = 2048
 
@@ -204,5 +205,7 @@ def _uvicorn_config(settings: Settings) -> uvicorn.Config:
         proxy_headers=False,  # the trusted-proxy setting decides, nothing else
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        # On a busy machine a worker is slow to start: killing it then would never end.
+        timeout_worker_healthcheck=WORKER_PATIENCE_SECONDS,
         ssl_context_factory=make_context if settings.tls_cert else None,
     )

@@ -1,7 +1,6 @@
 """private_key_jwt at the token endpoint: whose key, which algorithm, how often, in what words."""
 
 import itertools
-from statistics import median
 from time import perf_counter
 
 import pytest
@@ -189,8 +188,9 @@ async def test_unknown_and_known_clients_are_refused_in_the_same_time(town):
             await ask(town, assertion)
             taken[kind].append(perf_counter() - start)
 
-    medians = {kind: median(times) for kind, times in taken.items()}
-    assert max(medians.values()) < 1.5 * min(medians.values()), medians
+    # The calmest tenth: what else the machine does only ever adds.
+    calm = {kind: sorted(times)[len(times) // 10] for kind, times in taken.items()}
+    assert max(calm.values()) < 1.5 * min(calm.values()), calm
 
 
 @pytest.mark.parametrize(
