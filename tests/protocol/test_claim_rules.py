@@ -16,6 +16,7 @@ from tokenbooth.protocol.claim_rules import (
 )
 
 GITHUB = "https://token.actions.githubusercontent.com"
+WORKFLOW = "my-org/flows/.github/workflows/deploy.yml@refs/heads/main"
 CLUSTER = "https://kubernetes.default.svc.cluster.local"
 POD = {
     "sub": "system:serviceaccount:shop:till",
@@ -133,7 +134,7 @@ def test_refuses_what_is_no_rule(text):
         (GITHUB, ["sub=repo:my-org/*"]),
         (GITHUB, ["repository=my-org/my-app", "ref=refs/heads/main"]),
         (GITHUB, ["repository_id=123"]),
-        (GITHUB, ["job_workflow_ref=my-org/flows/.github/workflows/deploy.yml@refs/heads/main"]),
+        (GITHUB, ["repository=my-org/my-app", f"job_workflow_ref={WORKFLOW}"]),
         ("https://gitlab.com", ["project_path=group/*"]),
         (CLUSTER, ["sub=system:serviceaccount:shop:*"]),
         (CLUSTER, ["kubernetes.io.namespace=shop", "kubernetes.io.serviceaccount.name=till"]),
@@ -154,6 +155,7 @@ def test_accepts_rules_that_name_a_workload(issuer, rules):
         (GITHUB, ["sub=*:my-org/my-app"]),
         (GITHUB, ["ref=refs/heads/main"]),
         (GITHUB, ["repository=*/my-app"]),
+        (GITHUB, [f"job_workflow_ref={WORKFLOW}"]),  # whose repository calls it?
         ("https://gitlab.com", ["sub=project_path:*"]),
         (CLUSTER, ["kubernetes.io.namespace=shop"]),
         (CLUSTER, ["kubernetes.io.serviceaccount.name=till"]),

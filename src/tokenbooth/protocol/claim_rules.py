@@ -15,13 +15,13 @@ MAX_PATTERN_LENGTH = 1000
 _MOST_DOTS = 8  # each one doubles the places where a claim may be
 _MOST_VALUES = 1000  # looked at in one array
 
-# Claims that say who it is, where issuers are known to have them.
+# Claims that say who it is, where issuers are known to have them. Not job_workflow_ref: it names a
+# workflow that is called, and a public one may be called from anybody's repository.
 _IDENTITIES = frozenset(
     (
         "sub",
         "repository",
         "repository_id",
-        "job_workflow_ref",
         "project_path",
         "project_id",
         "client_id",
