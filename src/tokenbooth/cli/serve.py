@@ -60,13 +60,14 @@ BACKLOG = 2048
 @click.option(
     "--trusted-proxy",
     metavar="CIDR",
-    help="Networks whose X-Forwarded-For, and client certificate header if named, are believed.",
+    help="Networks whose X-Forwarded-For and client certificate header are believed.",
 )
 @click.option(
     "--client-certificate-header",
     metavar="NAME[:FORMAT]",
-    help="Where trusted proxies forward the client's certificate, if they do: byte-sequence (that "
-    "of RFC 9440, client-cert), escaped-pem or base64-der.",
+    help="Where trusted proxies forward the client's certificate: byte-sequence, escaped-pem or "
+    "base64-der; empty for proxies that pass on what callers write there.  "
+    "[default: client-cert:byte-sequence]",
 )
 @click.option("--log-format", type=click.Choice(["console", "json"]))
 @click.option("--json", "as_json", is_flag=True, help="Say where the service listens as JSON.")

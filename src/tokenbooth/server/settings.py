@@ -63,9 +63,8 @@ class Settings:
     # Networks (CIDR, comma-separated) whose X-Forwarded-For and client certificate header count.
     trusted_proxy: str = ""
     # Where trusted proxies forward the client's certificate: NAME (RFC 9440), NAME:escaped-pem or
-    # NAME:base64-der. Empty: nowhere, because a proxy that knows nothing of that header passes on
-    # what its callers write there.
-    client_certificate_header: str = ""
+    # NAME:base64-der. Empty: nowhere, for proxies that pass on what their callers write there.
+    client_certificate_header: str = "client-cert"
     # Whether the proxies let in no certificate but those of authorities that the operator trusts.
     proxied_certificates_verified: bool = True
     # Hosts (comma-separated) whose private addresses may be asked for keys of clients and issuers.

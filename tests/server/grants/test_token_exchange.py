@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.server.booths import ORDERS, PERSONS, payload_of, running
+from tests.server.booths import BASE_URL, ORDERS, PERSONS, payload_of, running
+from tokenbooth.protocol.dpop import make_proof
+from tokenbooth.protocol.keys import generate_key
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS
 from tokenbooth.protocol.token_exchange import ACCESS_TOKEN_TYPE, JWT_TYPE, TOKEN_EXCHANGE
 from tokenbooth.server import revocations
@@ -35,6 +37,13 @@ class Hall:
         secret = secret or self.gateway
         return await self.town.token(secret, client_id=client_id, **form)
 
+    async def post(self, client_id, secret, form, *, key=None):
+        url = f"{BASE_URL}/oauth2/token"
+        proof = key and make_proof(key, method="POST", url=url, now=self.town.clock.now())
+        headers = {"dpop": proof} if proof else {}
+        basic = (client_id, secret.reveal())
+        return await self.town.http.post("/oauth2/token", data=form, auth=basic, headers=headers)
+
     async def exchanged(self, subject, **form):
         answer = await self.exchange(subject, **form)
         assert answer.status_code == 200, answer.text
@@ -56,6 +65,23 @@ async def hall(town):
 def refused(answer, code="invalid_request", status=400):
     assert (answer.status_code, answer.json()["error"]) == (status, code), answer.text
     return answer.json()["error_description"]
+
+
+async def test_a_bound_token_is_exchanged_for_bound_ones_alone(hall):
+    # Otherwise whoever serves one API could turn it into a bearer token for the next.
+    key, other = generate_key("ES256"), generate_key("ES256")
+    form = {"grant_type": CLIENT_CREDENTIALS, "resource": [PERSONS, ORDERS]}
+    answer = await hall.post("ada", hall.ada, form, key=key)
+    bound = answer.json()["access_token"]
+    form = {"grant_type": TOKEN_EXCHANGE, "subject_token": bound}
+    form["subject_token_type"] = ACCESS_TOKEN_TYPE
+
+    assert "bound" in refused(await hall.post("gateway", hall.gateway, form))
+    exchanged = await hall.post("gateway", hall.gateway, form, key=other)
+
+    # To the key of who has it from now on.
+    claims = payload_of(exchanged.json()["access_token"])
+    assert claims["cnf"] == {"jkt": other.public.thumbprint}
 
 
 async def test_impersonation_gives_the_subjects_token_for_one_api(hall):

@@ -87,7 +87,7 @@ class Line:
 
 @pytest.fixture
 def settings(settings):
-    return replace(settings, trusted_proxy=f"{PROXY}/32", client_certificate_header="client-cert")
+    return replace(settings, trusted_proxy=f"{PROXY}/32")
 
 
 @pytest.fixture
@@ -339,8 +339,8 @@ async def test_a_proxy_that_was_not_said_to_forward_certificates_is_not_believed
         assert {TLS, SELF_SIGNED}.isdisjoint(metadata["token_endpoint_auth_methods_supported"])
 
 
-def test_no_certificate_header_is_believed_by_default():
-    assert Settings().client_certificate_header == ""
+def test_trusted_proxies_are_believed_about_the_header_of_rfc_9440_by_default():
+    assert Settings().client_certificate_header == "client-cert"
 
 
 async def test_x_forwarded_for_makes_nobody_a_trusted_proxy(line):

@@ -63,6 +63,7 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     decision = bind_to_certificate(decision, shown, caller)
     decision = bind(decision, proof, caller.client)
     decision = constrain(decision, shown, issuer)
+    token_exchange.refuse_loosened(decision)
     await _spend_proofs(request, caller, proof, issuer, service, now=now)
     # Not before: whoever shows again what was used up must not use the client's quota up as well.
     await service.quotas.take(caller.client, lifetime=decision.lifetime, now=now, outcome=outcome)

@@ -63,6 +63,16 @@ def decide(
     )
 
 
+def refuse_loosened(decision: Decision) -> None:
+    """Refuse a bearer token for a bound one, which would free it from its key or certificate."""
+    if decision.confirmation is None and any("cnf" in each.claims for each in decision.rests_on):
+        raise InvalidRequest(
+            "The token that is exchanged is bound to a key or certificate, so the new one must be: "
+            "send a proof in the header DPoP, or use a client that gets certificate-bound tokens.",
+            reason="exchange_unbound",
+        )
+
+
 async def refuse_ended(
     decision: Decision, issuer: IssuerView, registry: Registry, store: RevocationStore
 ) -> None:
