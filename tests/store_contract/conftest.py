@@ -18,6 +18,8 @@ class SqliteDatabases:
         self._folder = folder
         self._numbers = count()
         self._template = folder / "template.db"
+        # Here, where no event loop runs yet.
+        anyio.run(self._make_template)
 
     def empty(self):
         """The URL of a database that is not there yet."""
@@ -25,8 +27,6 @@ class SqliteDatabases:
 
     def migrated(self):
         """The URL of a database with its tables and no rows."""
-        if not self._template.exists():
-            anyio.run(self._make_template)
         path = self._folder / f"new{next(self._numbers)}.db"
         shutil.copyfile(self._template, path)
         return f"sqlite:///{path}"
