@@ -197,6 +197,7 @@ def test_ids_are_made_up_where_none_is_chosen(persons: Command) -> None:
         (["--api", "persons", "--issuer", "sandbox"], 6, "no issuer 'sandbox'"),
         (["--api", "persons", "--account", "acme"], 6, "no account 'acme'"),
         (["--api", "persons", "--auth-method", "private_key_jwt"], 2, "client_secret_basic"),
+        (["--api", "persons", "--auth-method", "none"], 2, "client_secret_basic"),
         (["--api", "persons", "--id", "a:b"], 2, "no client id"),
         (["--api", "persons", "--id", ".."], 2, "no client id"),
         (["--api", "persons", "--id=-v"], 2, "no client id"),

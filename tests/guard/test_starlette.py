@@ -75,6 +75,41 @@ def test_a_bad_token_and_a_lacking_scope_get_the_answer_of_rfc_6750(issuer, guar
     assert 'scope="orders:admin"' in poor.headers["WWW-Authenticate"]
 
 
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/whoami", "/stream"])
+def test_other_methods_and_streams_get_the_same_refusals(issuer, guard, method, path):
+    client = TestClient(application(guard, scopes="orders:admin"))
+
+    bad = client.request(method, path, headers=bearer("nonsense"))
+    poor = client.request(method, path, headers=bearer(issuer.token()))
+    streamed = client.get("/stream", headers=bearer(issuer.token()))
+
+    assert bad.status_code == 401
+    assert 'error="invalid_token"' in bad.headers["WWW-Authenticate"]
+    assert (poor.status_code, streamed.status_code) == (403, 403)
+    for answer in (poor, streamed):
+        assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+        assert 'scope="orders:admin"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_stream_is_whole_with_a_good_token(issuer, client):
+    assert client.get("/stream", headers=bearer(issuer.token())).content == b"ab"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bEaReR ", "bearer   "])
+def test_the_scheme_is_read_in_any_case_and_after_any_spaces(issuer, client, scheme):
+    answer = client.get("/whoami", headers={"Authorization": scheme + issuer.token()})
+
+    assert answer.json() == {"client_id": "shop"}
+
+
+@pytest.mark.parametrize("value", ["Bearer", "Bearer ", "Bearer a b"])
+def test_what_is_not_one_word_after_bearer_is_an_invalid_request(client, value):
+    answer = client.get("/whoami", headers={"Authorization": value})
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
 def test_a_repeated_header_is_an_invalid_request(issuer, client):
     pair = ("Authorization", f"Bearer {issuer.token()}")
 
@@ -106,6 +141,22 @@ def test_a_websocket_without_a_token_is_denied_at_the_handshake(client):
 
     assert denied.value.status_code == 401
     assert denied.value.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_websocket_gets_the_refusals_of_rfc_6750(issuer, guard):
+    client = TestClient(application(guard, scopes="orders:admin"))
+
+    for token, status, code in (
+        ("nonsense", 401, "invalid_token"),
+        (issuer.token(), 403, "insufficient_scope"),
+    ):
+        with (
+            pytest.raises(WebSocketDenialResponse) as denied,
+            client.websocket_connect("/socket", headers=bearer(token)),
+        ):
+            pass
+        assert denied.value.status_code == status
+        assert f'error="{code}"' in denied.value.headers["WWW-Authenticate"]
 
 
 async def test_a_server_without_denial_responses_closes_the_handshake(guard):

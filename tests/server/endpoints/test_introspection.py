@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.server.booths import BASE_URL, PERSONS
+from tests.protocol.jose import segment
+from tests.server.booths import BASE_URL, PERSONS, payload_of
 
 INACTIVE = b'{"active":false}'
 
@@ -91,6 +92,26 @@ async def test_garbage_is_inactive(town, garbage):
     answer = await town.introspect(secret, garbage)
 
     assert (answer.status_code, answer.content) == (200, INACTIVE)
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "nOnE", "HS256"])
+async def test_a_good_token_without_its_signature_is_inactive(town, alg):
+    secret = await town.add_client()
+    good = (await town.token(secret)).json()["access_token"]
+    header = segment({"alg": alg, "typ": "at+jwt"})
+
+    for unsigned in (f"{header}.{segment(payload_of(good))}.", good.rpartition(".")[0] + "."):
+        answer = await town.introspect(secret, unsigned)
+        assert (answer.status_code, answer.content) == (200, INACTIVE)
+    assert (await town.introspect(secret, good)).json()["active"] is True
+
+
+async def test_no_answer_and_no_refusal_is_stored_anywhere(town, token):
+    wrong = town.booth.secrets.make(town.issuer().record.tag, "credential01")
+
+    for secret, each in ((town.secret, token), (town.secret, "garbage"), (wrong, token)):
+        answer = await town.introspect(secret, each)
+        assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_the_token_of_another_issuer_is_inactive(town):

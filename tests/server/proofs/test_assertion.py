@@ -209,6 +209,69 @@ async def test_the_maker_of_a_good_signature_is_told_what_is_wrong(town, changed
     assert said in await refusal(town, made(town, key_for("ES256"), **changed))
 
 
+@pytest.mark.parametrize("name", ["iss", "sub"])
+async def test_an_assertion_names_its_client_as_issuer_and_as_subject(town, name):
+    await add_signer(town, key_for("ES256"))
+    for value in (None, "bob"):
+        await refusal(town, made(town, key_for("ES256"), **{name: value}))
+        await refusal(town, made(town, key_for("ES256"), **{name: value}), client_id="ada")
+
+
+async def test_a_client_id_beside_an_assertion_is_the_one_that_it_names(town):
+    for client_id in ("ada", "bob"):
+        await add_signer(town, key_for("ES256"), client_id)
+
+    same = await ask(town, made(town, key_for("ES256")), client_id="ada")
+    other = await ask(town, made(town, key_for("ES256")), client_id="bob")
+
+    assert payload_of(same.json()["access_token"])["client_id"] == "ada"
+    assert (other.status_code, other.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("name", ["iat", "nbf"])
+async def test_a_clients_clock_may_be_ten_seconds_ahead_but_not_two_minutes(town, name):
+    await add_signer(town, key_for("ES256"))
+    for ahead in (0, 10):
+        assertion = made(town, key_for("ES256"), **{name: town.clock.now() + ahead})
+        assert (await ask(town, assertion)).status_code == 200
+
+    late = made(
+        town,
+        key_for("ES256"),
+        **{"exp": town.clock.now() + 300, name: town.clock.now() + 120},
+    )
+    assert "future" in await refusal(town, late)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "error"),
+    [
+        ({"client_assertion_type": ""}, 400, "invalid_request"),
+        ({"client_assertion": ""}, 400, "invalid_request"),
+        ({"client_assertion_type": "jwt-bearer"}, 401, "invalid_client"),
+        ({"client_assertion_type": [JWT_BEARER_ASSERTION] * 2}, 400, "invalid_request"),
+    ],
+    ids=["no type", "type alone", "wrong type", "two types"],
+)
+async def test_an_assertion_comes_with_its_one_type(town, changed, status, error):
+    await add_signer(town, key_for("ES256"))
+
+    answer = await ask(town, made(town, key_for("ES256")), **changed)
+
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+
+
+async def test_of_two_assertions_in_one_request_none_counts(town):
+    await add_signer(town, key_for("ES256"))
+    first, second = made(town, key_for("ES256")), made(town, key_for("ES256"))
+
+    answer = await ask(town, [first, second])
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    for unused in (first, second):
+        assert (await ask(town, unused)).status_code == 200
+
+
 async def test_the_token_of_another_kind_is_no_assertion(town):
     key = key_for("ES256")
     await add_signer(town, key)
@@ -234,6 +297,34 @@ async def test_a_client_for_keys_may_not_use_its_secret_and_the_other_way_round(
 
     await add_signer(town, key_for("ES256"), "bob", auth_methods=("client_secret_basic",))
     assert "client_secret_basic" in await refusal(town, made(town, key_for("ES256"), "bob"))
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+async def test_a_secret_beside_an_assertion_is_refused_however_good_both_are(town, is_good):
+    secret = await town.add_client("ada", auth_methods=(*METHODS, "client_secret_post"))
+    await add_keys(town, key_data(key_for("ES256").public))
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": JWT_BEARER_ASSERTION,
+        "client_assertion": made(town, key_for("ES256")) if is_good else "bad",
+    }
+    in_body = {"client_id": "ada", "client_secret": secret.reveal()}
+
+    for both in (
+        await town.http.post("/oauth2/token", data=form | in_body),
+        await town.http.post("/oauth2/token", data=form, auth=("ada", secret.reveal())),
+    ):
+        assert (both.status_code, both.json()["error"]) == (400, "invalid_request")
+
+
+async def test_two_assertions_are_an_invalid_request(town):
+    await add_signer(town, key_for("ES256"))
+    two = [made(town, key_for("ES256")) for _ in range(2)]
+
+    answer = await ask(town, two)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert (await ask(town, two[0])).status_code == 200
 
 
 async def test_a_key_without_a_registered_name_goes_by_any(town):

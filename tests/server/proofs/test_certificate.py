@@ -9,9 +9,12 @@ from urllib.parse import quote
 import pytest
 
 from tests.protocol.certificates import make
-from tests.server.booths import FORM, header_of, http_scope, payload_of, running
+from tests.protocol.jose import compact, key_for
+from tests.server.booths import BASE_URL, FORM, header_of, http_scope, payload_of, running
+from tokenbooth.protocol.assertion import JWT_BEARER_ASSERTION, PRIVATE_KEY_JWT
 from tokenbooth.protocol.certificate import SELF_SIGNED, TLS, read_certificate, thumbprint
 from tokenbooth.server.client_certificates import certificate_data
+from tokenbooth.server.client_keys import key_data
 from tokenbooth.server.records import ClientPolicy, Credential
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.shown_certificate import DER_KEY, VERIFIED_KEY
@@ -185,6 +188,32 @@ async def test_a_secret_of_a_client_with_certificate_is_not_taken_beside_it(line
 
     assert both == (400, "invalid_request", "two_methods")
     assert alone[0] == 200
+
+
+async def test_an_assertion_of_a_client_with_certificate_is_not_taken_beside_it(line):
+    await line.register("ada", {"subject_dn": "CN=ada,O=Example"})
+    await line.town.change_client("ada", auth_methods=(PRIVATE_KEY_JWT, TLS))
+    key, now = key_for("ES256"), line.town.clock.now()
+    await line.town.store.add_credential(
+        Credential(
+            id="key",
+            issuer="default",
+            client_id="ada",
+            kind="jwk",
+            data=key_data(key.public),
+            created_at=now,
+        )
+    )
+    await line.town.registry.refresh()
+    claims = {"iss": "ada", "sub": "ada", "aud": BASE_URL, "exp": now + 60, "jti": "1"}
+    form = {
+        "client_assertion_type": JWT_BEARER_ASSERTION,
+        "client_assertion": compact({"alg": key.alg, "kid": key.kid}, claims, key=key),
+    }
+
+    assert await line.reason("ada", ADA, **form) == (400, "invalid_request", "two_methods")
+    status, _ = await line.token("ada", **form)
+    assert status == 200
 
 
 async def test_a_certificate_that_serves_the_network_alone_does_not_disturb(line):
