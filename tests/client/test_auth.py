@@ -118,6 +118,17 @@ def test_a_call_refused_for_its_token_is_sent_once_more_with_a_new_one(server, m
     assert [seen.body for seen in server.seen_at(API)] == [b"payload"] * 2
 
 
+def test_an_issuer_that_an_api_names_is_not_asked(server, make, call, asked) -> None:
+    with local_server() as stranger:
+        metadata = f'resource_metadata="{stranger.url}/.well-known/oauth-protected-resource"'
+        challenge = f'Bearer error="invalid_token", {metadata}, as_uri="{stranger.url}"'
+        refusal = Reply(status=401, headers={"WWW-Authenticate": challenge})
+        server.on(API, accepting("token-2", refusal=refusal))
+        assert call(make(), server.url + API) == 200
+        assert stranger.seen == []
+    assert len(asked()) == 2
+
+
 def test_an_api_that_refuses_every_token_is_called_twice_only(server, make, call, asked) -> None:
     server.on(API, accepting())
     assert call(make(), server.url + API) == 401
@@ -145,6 +156,19 @@ def test_other_refusals_are_never_sent_again(server, make, call, status, challen
     server.on(API, accepting(refusal=refusal))
     assert call(make(), server.url + API) == status
     assert len(sent(server)) == len(sent(server, TOKEN_PATH)) == 1
+
+
+def test_an_issuer_that_only_a_challenge_names_hears_nothing(server, make, call, asked) -> None:
+    with local_server() as foreign:
+        metadata = {"resource": server.url + API, "authorization_servers": [foreign.url]}
+        foreign.on("/metadata", lambda seen: as_json(metadata))
+        challenge = f'Bearer error="invalid_token", resource_metadata="{foreign.url}/metadata"'
+        refusal = Reply(status=401, headers={"WWW-Authenticate": challenge})
+        server.on(API, accepting("token-2", refusal=refusal))
+
+        assert call(make(), server.url + API) == 200
+        assert foreign.seen == []
+    assert len(asked()) == 2
 
 
 def test_a_body_that_is_gone_once_sent_is_not_sent_again(server, make, call) -> None:

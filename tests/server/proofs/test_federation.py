@@ -291,14 +291,26 @@ async def test_a_jwt_svid_proves_its_workload(outside):
         {"sub": f"{SVID}/below"},
         {"aud": [BASE_URL, "spiffe://td.example/db"]},
         {"aud": "https://other.example"},
+        {"aud": None},
         {"exp": 1},
         {"exp": None},
+        {"typ": "at+jwt"},
+        {"typ": "dpop+jwt"},
         {"key": key_for("EdDSA")},
     ],
 )
 async def test_a_jwt_svid_of_another_workload_domain_or_audience_is_refused(outside, changed):
     await outside.trust_spiffe()
     await refused(outside.show(outside.svid(**changed)))
+
+
+async def test_a_jwt_svid_and_a_token_of_a_platform_keep_to_their_own_assertion_type(outside):
+    await outside.trust()
+    await outside.trust_spiffe()
+    await refused(outside.ask(outside.svid()))
+    await refused(outside.show(outside.token()))
+    assert (await outside.ask(outside.token())).status_code == 200
+    assert (await outside.show(outside.svid())).status_code == 200
 
 
 async def test_a_trust_domain_that_the_client_does_not_name_causes_no_fetch(outside):
