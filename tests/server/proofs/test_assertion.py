@@ -317,16 +317,6 @@ async def test_a_secret_beside_an_assertion_is_refused_however_good_both_are(tow
         assert (both.status_code, both.json()["error"]) == (400, "invalid_request")
 
 
-async def test_two_assertions_are_an_invalid_request(town):
-    await add_signer(town, key_for("ES256"))
-    two = [made(town, key_for("ES256")) for _ in range(2)]
-
-    answer = await ask(town, two)
-
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
-    assert (await ask(town, two[0])).status_code == 200
-
-
 async def test_a_key_without_a_registered_name_goes_by_any(town):
     key = key_for("ES256")
     await add_signer(town, key)
