@@ -1,5 +1,6 @@
 """CVE-2022-36087, CVE-2026-48990, CVE-2026-62995, CVE-2026-119284: limits come before the work."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -15,9 +16,14 @@ from tokenbooth.protocol.errors import (
     ProtocolError,
     TokenRefused,
 )
-from tokenbooth.protocol.form import CONTENT_TYPE, parse_form
+from tokenbooth.protocol.form import CONTENT_TYPE, encode_form, parse_form
+from tokenbooth.protocol.http_uri import comparable
 from tokenbooth.protocol.keys import parse_key_set, verification_key
+from tokenbooth.protocol.messages import read_token_request
+from tokenbooth.protocol.metadata import check_issuer
+from tokenbooth.protocol.resource_metadata import resource_metadata_url
 from tokenbooth.protocol.scope import Scope
+from tokenbooth.protocol.spiffe import trust_domain_of
 
 MEGABYTE = 1 << 20
 QUICK = 0.25  # seconds of computing; most take microseconds, and the tracing of coverage is slow
@@ -92,3 +98,36 @@ def test_long_scopes_and_credentials_are_refused_quickly():
     assert refused_quickly(InvalidScope, lambda: Scope.parse("a " * MEGABYTE))
     assert refused_quickly(InvalidScope, lambda: Scope.parse("a" * 4000 + '"'))
     assert refused_quickly(InvalidClient, lambda: read_basic("Basic " + "QUFB" * MEGABYTE))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://" + "a" * MEGABYTE,
+        "https://" + "a." * (MEGABYTE // 2),
+        "https://" + "@" * MEGABYTE,
+        "https://a:" + "9" * MEGABYTE,
+        "http://[" + ":" * MEGABYTE + "]/",
+        "https://a/" + "../" * (MEGABYTE // 3),
+        "https://a/" + "%41" * (MEGABYTE // 3),
+        "https://a/" + "%" * MEGABYTE,
+        "spiffe://a/" + "x/" * (MEGABYTE // 2),
+        "a:" * (MEGABYTE // 2),
+        "\t" * MEGABYTE,
+    ],
+    ids=lambda address: repr(address[:20]),
+)
+def test_an_address_of_a_megabyte_is_read_or_refused_quickly(address):
+    def ask_for(resource: str) -> None:
+        body = encode_form([("grant_type", "client_credentials"), ("resource", resource)])
+        read_token_request(parse_form(body, CONTENT_TYPE))
+
+    for read in (comparable, check_issuer, resource_metadata_url, trust_domain_of):
+        start = time.thread_time()
+        with contextlib.suppress(ProtocolError, ValueError):
+            read(address)
+        assert time.thread_time() - start < QUICK, read
+    start = time.thread_time()
+    with contextlib.suppress(ProtocolError):
+        ask_for(address[:65_000])  # no longer form is read
+    assert time.thread_time() - start < QUICK

@@ -1,4 +1,4 @@
-"""Registers clients and secrets without end, and notes each one once it is acknowledged.
+"""Registers clients, adds and rotates secrets without end, and notes each once acknowledged.
 
 Run as: python writer.py DATABASE NOTES
 """
@@ -9,7 +9,7 @@ import os
 import sys
 
 from tokenbooth.management.clients import create_client
-from tokenbooth.management.credentials import add_secret
+from tokenbooth.management.credentials import add_secret, rotate_secret
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import Settings
 
@@ -21,6 +21,8 @@ async def write(database: str, notes: int) -> None:
         _note(notes, made.client.client_id, made.secret.client_secret.reveal())
         more = await add_secret(booth, made.client.client_id)
         _note(notes, more.client_id, more.client_secret.reveal())
+        rotated = await rotate_secret(booth, made.client.client_id)
+        _note(notes, rotated.new.client_id, rotated.new.client_secret.reveal())
 
 
 def _note(notes: int, client_id: str, secret: str) -> None:

@@ -11,6 +11,7 @@ from tests.server.booths import BASE_URL, PERSONS, running
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.authenticated import REFUSAL
 from tokenbooth.server.records import ClientPolicy
+from tokenbooth.server.secrets import SecretOffice
 
 HOME = "192.0.2.7"
 ELSEWHERE = "198.51.100.9"
@@ -57,7 +58,7 @@ async def test_guessing_is_slowed_and_the_real_client_elsewhere_is_served(start)
     secret = await town.add_client()
 
     told = await From(town, ELSEWHERE).statuses(200, WRONG)
-    refused = await From(town, ELSEWHERE).ask(secret)
+    refused = await From(town, ELSEWHERE).ask(WRONG)
     served = await From(town, HOME).ask(secret)
 
     assert told == [401] * 20 + [429] * 180
@@ -70,6 +71,23 @@ async def test_guessing_is_slowed_and_the_real_client_elsewhere_is_served(start)
         "this address. Check the credentials, and try again in 15 s.",
     }
     assert served.status_code == 200
+
+
+async def test_who_shares_an_address_with_a_guesser_is_not_locked_out_with_it(start):
+    town = await start(failures_per_client=2, failures_per_source=2)
+    secret = await town.add_client()
+    neighbour = From(town, ELSEWHERE)
+    await neighbour.statuses(5, WRONG)
+
+    assert await neighbour.statuses(3, secret) == [200] * 3
+
+
+async def test_a_wrong_secret_of_our_own_form_is_slowed_as_well(start):
+    town = await start(failures_per_client=2)
+    await town.add_client()
+    well_formed = SecretOffice(b"another pepper").make("tag123", "credential01")
+
+    assert await From(town, HOME).statuses(5, well_formed) == [401] * 2 + [429] * 3
 
 
 async def test_a_client_that_does_not_exist_is_slowed_alike(start):
@@ -91,12 +109,12 @@ async def test_a_client_that_does_not_exist_is_slowed_alike(start):
 @pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"])
 async def test_every_endpoint_draws_on_the_same_budget(start, path):
     town = await start(failures_per_client=2)
-    secret = await town.add_client()
+    await town.add_client()
     caller = From(town, ELSEWHERE)
 
     assert await caller.statuses(3, WRONG, path=path) == [401, 401, 429]
     for other in ("/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"):
-        assert (await caller.ask(secret, path=other)).status_code == 429
+        assert (await caller.ask(WRONG, path=other)).status_code == 429
 
 
 async def test_a_source_that_tries_many_clients_is_slowed_for_all_of_them(start):
@@ -107,20 +125,20 @@ async def test_a_source_that_tries_many_clients_is_slowed_for_all_of_them(start)
     told = [(await caller.ask(WRONG, client_id=f"guess{n}")).status_code for n in range(7)]
 
     assert told == [401] * 5 + [429] * 2
-    assert (await caller.ask(secret)).status_code == 429
+    assert (await caller.ask(WRONG)).status_code == 429
     assert (await From(town, HOME).ask(secret)).status_code == 200
 
 
-async def test_the_client_is_served_again_when_the_wait_is_over(start):
+async def test_a_guess_is_looked_at_again_when_the_wait_is_over(start):
     town = await start(failures_per_client=2, failure_window_seconds=60.0)
-    secret = await town.add_client()
+    await town.add_client()
     caller = From(town, HOME)
     await caller.statuses(2, WRONG)
-    wait = int((await caller.ask(secret)).headers["retry-after"])
+    wait = int((await caller.ask(WRONG)).headers["retry-after"])
 
     town.clock.travel(wait)
 
-    assert (await caller.ask(secret)).status_code == 200
+    assert (await caller.ask(WRONG)).status_code == 401
 
 
 async def test_right_secrets_and_missing_ones_use_nothing_up(start):
@@ -141,10 +159,10 @@ async def test_watching_alone_refuses_nobody_and_logs_whom_it_would(start, logge
     caller = From(town, HOME)
 
     assert await caller.statuses(4, WRONG) == [401] * 4
-    assert (await caller.ask(secret)).status_code == 200
 
     last = logged()
-    assert (last["event"], last["observed"]) == ("issued", ["failures_of_client"])
+    assert (last["event"], last["observed"]) == ("refused", ["failures_of_client"])
+    assert (await caller.ask(secret)).status_code == 200
 
 
 async def test_the_log_says_which_budget_is_used_up(start, logged):

@@ -23,7 +23,7 @@ from tokenbooth.management.rest.rights import ensure_management_api
 from tokenbooth.protocol.dialects import DialectRefused
 from tokenbooth.server.app import Mounts, TokenService, create_app
 from tokenbooth.server.bootstrap import Booth, open_booth
-from tokenbooth.server.settings import Settings, SettingsRefused
+from tokenbooth.server.settings import Settings, SettingsRefused, issuer_url_mistakes
 from tokenbooth.server.stores.contract import StoreError
 from tokenbooth.server.tls_listener import TlsListener
 from tokenbooth.server.vault import VaultError
@@ -84,6 +84,12 @@ def serve(*, as_json: bool, **options: object) -> None:
         raise click.UsageError(str(refused)) from refused
     listening = _listen(settings)
     base_url = settings.issuer_url or _own_url(settings, listening)
+    if mistakes := issuer_url_mistakes(base_url):
+        listening.close()
+        raise click.UsageError(
+            f"The issuer would be {base_url}: {'; '.join(mistakes)}. Give its public address with "
+            "--issuer-url, or a certificate with --tls-cert and --tls-key."
+        )
     try:
         lines = asyncio.run(_prepare(settings, base_url))
     except (StoreError, VaultError, SettingsRefused, DialectRefused, OSError) as error:

@@ -2,11 +2,14 @@
 
 import functools
 
+from tokenbooth.protocol.client_auth import Presented, PresentedSecret
 from tokenbooth.protocol.errors import InvalidClient, TooManyRequests
 from tokenbooth.protocol.networks import Networks, is_within, parse_network
 from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient
 from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.rate_limit import Spent
 from tokenbooth.server.records import Client
+from tokenbooth.server.secrets import SecretParts
 from tokenbooth.server.service import Service
 
 # Of these nobody guessed anything: no proof was sent, or the proof was right.
@@ -16,27 +19,31 @@ _NO_GUESSES = ("no_credentials", "wrong_method", "assertion_replayed", "network_
 class Attempt:
     """One attempt of one caller to prove to be one client."""
 
-    __slots__ = ("_client_id", "_issuer", "_outcome", "_service", "_was_known")
+    __slots__ = ("_client_id", "_issuer", "_outcome", "_service", "_spent", "_was_known")
 
     def __init__(
-        self, issuer: str, client_id: str | None, service: Service, outcome: Outcome
+        self, issuer: str, presented: Presented, service: Service, outcome: Outcome
     ) -> None:
-        """Begin; raises TooManyRequests when too many failed before."""
+        """Begin; raises TooManyRequests for a guess when too many failed before.
+
+        What nobody can guess is looked at all the same: who shares an address with a guesser
+        must not be locked out with it.
+        """
         self._issuer = issuer
-        self._client_id = client_id or ""
+        self._client_id = presented.client_id or ""
         self._service = service
         self._outcome = outcome
         self._was_known = service.registry.remembered(issuer, self._client_id) is not None
-        self._refuse_if_spent()
+        self._spent = service.failures.spent(issuer, self._client_id, outcome.source)
+        if self._spent is not None and _could_be_guessed(presented):
+            self._refuse(self._spent)
 
-    def _refuse_if_spent(self) -> None:
+    def _refuse(self, spent: Spent) -> None:
         # The same for clients that do not exist: it tells nothing of those that do.
-        spent = self._service.failures.spent(self._issuer, self._client_id, self._outcome.source)
-        if spent is None:
-            return
         reason = f"failures_of_{spent.budget}"
         if self._service.settings.failures_observe:
             self._outcome.observed(reason)
+            self._spent = None  # once is enough
             return
         whose = "to authenticate" if spent.budget == "source" else "to authenticate as this client"
         raise TooManyRequests(
@@ -51,8 +58,11 @@ class Attempt:
         if refused.reason == "wrong_method" and not self._may_come_from_here():
             # The refusal says that the proof is right, which a thief must not learn.
             raise InvalidClient(REFUSAL, reason="network_not_allowed") from refused
-        if refused.reason not in _NO_GUESSES:
-            self._service.failures.note(self._issuer, self._client_id, self._outcome.source)
+        if refused.reason in _NO_GUESSES:
+            return
+        if self._spent is not None:
+            self._refuse(self._spent)
+        self._service.failures.note(self._issuer, self._client_id, self._outcome.source)
 
     def _may_come_from_here(self) -> bool:
         known = self._service.registry.remembered(self._issuer, self._client_id)
@@ -70,6 +80,16 @@ class Attempt:
             # Timing: an unknown client costs a look into the store, so every refusal does.
             await self._service.registry.ask_store(self._issuer, client.client_id)
         raise InvalidClient(REFUSAL, reason="network_not_allowed")
+
+
+def _could_be_guessed(presented: Presented) -> bool:
+    """Whether it is a secret that the service cannot have made: those have 256 random bits."""
+    if not isinstance(presented, PresentedSecret):
+        return False
+    secrets = [presented.secret]
+    if presented.raw_reading is not None:
+        secrets.append(presented.raw_reading[1])
+    return all(SecretParts.read(secret) is None for secret in secrets)
 
 
 def _is_allowed(client: Client, source: str) -> bool:

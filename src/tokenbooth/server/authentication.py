@@ -51,7 +51,7 @@ async def authenticate(
     `shown` is the certificate of the connection, whatever the client proves itself with.
     """
     refuse_by_profile(presented, issuer.record)
-    attempt = Attempt(issuer.name, presented.client_id, service, outcome)
+    attempt = Attempt(issuer.name, presented, service, outcome)
     try:
         caller = await _proved(presented, issuer=issuer, service=service, now=now)
     except InvalidClient as refused:
