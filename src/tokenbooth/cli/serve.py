@@ -95,6 +95,7 @@ def serve(*, as_json: bool, **options: object) -> None:
     except (StoreError, VaultError, SettingsRefused, DialectRefused, OSError) as error:
         raise Failure(Outcome.FAILED, str(error)) from error
     _announce(base_url, lines, as_json=as_json)
+    _warn_of_proxies(settings)
     _run(settings, base_url, listening)
 
 
@@ -183,6 +184,16 @@ def _announce(base_url: str, lines: list[str], *, as_json: bool) -> None:
         click.echo("Paste these lines into another shell:\n", err=True)
         click.echo("\n\n".join(lines))
         click.echo("", err=True)
+
+
+def _warn_of_proxies(settings: Settings) -> None:
+    if settings.trusted_proxy and settings.client_certificate_header:
+        header = settings.client_certificate_header.partition(":")[0]
+        click.echo(
+            f"Trusted proxies must set or remove the header {header} on every request; "
+            "if yours do not, set TOKENBOOTH_CLIENT_CERTIFICATE_HEADER= (empty).",
+            err=True,
+        )
 
 
 def _run(settings: Settings, base_url: str, listening: socket.socket) -> None:
