@@ -20,6 +20,10 @@ def service(fresh):
     return service
 
 
+def test_says_at_the_start_what_a_trusted_proxy_must_do(service):
+    assert "must set or remove the header client-cert" in (service.folder / "stderr").read_text()
+
+
 def asked(service, client_id, secret, source):
     pair = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
     headers = {"Authorization": f"Basic {pair}", "X-Forwarded-For": source}
