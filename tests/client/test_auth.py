@@ -149,6 +149,8 @@ def test_a_401_that_explains_nothing_is_taken_for_a_bad_token(server, make, call
         (401, 'Bearer error="insufficient_scope"'),
         (401, 'Basic realm="somewhere else"'),
         (400, 'Bearer error="invalid_request"'),
+        (429, 'Bearer error="invalid_token"'),
+        (503, 'Bearer error="invalid_token"'),
     ],
 )
 def test_other_refusals_are_never_sent_again(server, make, call, status, challenge) -> None:
