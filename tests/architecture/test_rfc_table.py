@@ -3,10 +3,13 @@
 import re
 from dataclasses import dataclass
 
+import pytest
+
 from tests.architecture.sources import ROOT, functions_in, relative, source_files
 
 TABLE = ROOT / "docs" / "rfc.md"
 SECTION = re.compile(r"RFC (\d{4,5})( §[\dA-Z.]+(–[\d.]+)?)?(, §[\dA-Z.]+)*")
+TEST = re.compile(r"`(tests/[^`]+)`")
 CITED = re.compile(r"RFC ?(\d{4,5})")
 MISSPELT = re.compile(
     r"\b(rfc ?-?\d{4,5}\b|RFC-?\d{4,5}|RFC \d{4,5},? (section|sec\.?) )", re.ASCII
@@ -20,14 +23,24 @@ class Row:
     test: str
 
 
+def cells(table: int) -> list[list[str]]:
+    """Reads the rows of one of the page's tables, without its heading."""
+    text = TABLE.read_text(encoding="utf-8").split("\n## ")[table]
+    lines = [line for line in text.splitlines() if line[:1] == "|"]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
 def rows() -> list[Row]:
-    """Reads the rows below the heading: section, what, file, tests/...::name."""
-    lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    """Reads the rows by section: section, what, file, tests/...::name."""
     return [
         Row(section=section, source=source.strip("`"), test=test.strip("`"))
-        for section, _what, source, test in cells
+        for section, _what, source, test in cells(0)
     ]
+
+
+def exists(test: str) -> bool:
+    path, _, name = test.partition("::")
+    return (ROOT / path).is_file() and name in functions_in(ROOT / path)
 
 
 def test_every_row_cites_a_section() -> None:
@@ -39,11 +52,23 @@ def test_every_row_names_a_source_file_that_exists() -> None:
 
 
 def test_every_row_names_a_test_that_exists() -> None:
-    def exists(test: str) -> bool:
-        path, _, name = test.partition("::")
-        return (ROOT / path).is_file() and name in functions_in(ROOT / path)
-
     assert [row for row in rows() if not exists(row.test)] == []
+
+
+def test_every_number_of_the_checklist_has_a_row() -> None:
+    assert [int(number) for number, _fact, _tests in cells(1)] == list(range(1, 151))
+
+
+@pytest.mark.parametrize("table", [1, 2], ids=["checklist", "advisories"])
+def test_every_row_of_a_list_names_tests_that_exist_or_why_it_does_not_apply(table: int) -> None:
+    unfounded = []
+    for row in cells(table):
+        named = TEST.findall(row[-1])
+        is_excused = row[-1].startswith("does not apply")
+        if not (named or is_excused) or not all(exists(test) for test in named):
+            unfounded.append(row)
+
+    assert unfounded == []
 
 
 def test_every_rfc_that_the_source_cites_has_a_row() -> None:
