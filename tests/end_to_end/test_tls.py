@@ -131,6 +131,7 @@ def test_the_certificate_of_one_client_is_not_another_client(mtls):
     answers = [mtls.token("bob", ADA), mtls.token("ada", BOB), mtls.token("nobody", ADA)]
 
     assert [answer.status_code for answer in answers] == [401] * 3
+    assert {answer.json()["error"] for answer in answers} == {"invalid_client"}
     assert len({answer.text for answer in answers}) == 1
 
 

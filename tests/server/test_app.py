@@ -222,6 +222,7 @@ async def test_a_refusal_is_logged_with_its_private_reason(town, log):
 
     (line,) = [line for line in lines(log) if line["event"] == "refused"]
     assert (line["error"], line["reason"]) == ("invalid_client", "client_disabled")
+    assert (line["client_id"], line["source"]) == ("ada", "127.0.0.1")
     assert line["request_id"] == answer.headers["x-request-id"]
     assert "client_disabled" not in answer.text
 

@@ -67,6 +67,7 @@ async def test_a_registered_client_gets_what_it_needs_and_works_at_once(office):
     made = await office.registered(client_name="Robot 7")
 
     assert made["client_id"].startswith("tb_")
+    assert made["registration_access_token"]
     assert made["client_secret_expires_at"] == 0
     assert made["client_id_issued_at"] == int(office.town.clock.now())
     assert made["registration_client_uri"].endswith(f"{PATH}/{made['client_id']}")
