@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from tokenbooth.client.cache import hold, margin
 from tokenbooth.client.credentials import secret_reader
-from tokenbooth.client.errors import ConfigurationRefused, SecretUnavailable
+from tokenbooth.client.errors import ConfigurationRefused, Failure, SecretUnavailable
 from tokenbooth.client.exchange import lifetime
-from tokenbooth.client.pacing import retry_after_seconds, seconds_since_1970
+from tokenbooth.client.pacing import Pacing, retry_after_seconds, seconds_since_1970
 from tokenbooth.client.rejection import challenge_errors, names_a_bad_token
 from tokenbooth.client.token import Token
 from tokenbooth.protocol.jwt import sign_jwt
@@ -68,6 +68,17 @@ def test_a_held_token_is_served_for_a_second_at_least_and_never_past_its_end_for
     assert held.renew_at >= 101.0 + took - 1e-6
     assert held.good_until >= held.renew_at
     assert held.good_until <= max(100.0 + life, 105.0 + took) + 1e-6
+
+
+def test_pauses_grow_and_differ_so_that_clients_do_not_come_back_together() -> None:
+    pacing, down = Pacing(), Failure(text="down", reason="status", is_transient=True)
+
+    for pause_after in (pacing.before_try, pacing.before_go):
+        first, third = ([pause_after(n, down) for _ in range(50)] for n in (1, 3))
+        assert len(set(first)) > 10
+        assert max(first) < min(third)
+    asked = Failure(text="later", reason="status", is_transient=True, retry_after=7.0)
+    assert pacing.before_try(1, asked) == pacing.before_go(1, asked) == 7.0
 
 
 @pytest.mark.parametrize(
