@@ -138,7 +138,11 @@ shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], m
 @given(
     st.lists(
         issuers,
-        unique_by=(lambda each: each.name, lambda each: each.tag, lambda each: each.url or each),
+        unique_by=(
+            lambda each: each.name,
+            lambda each: each.tag,
+            lambda each: each if each.url is None else each.url,
+        ),
         max_size=3,
     ),
     st.lists(apis, unique_by=(lambda each: each.name, lambda each: each.audience), max_size=3),
