@@ -221,7 +221,10 @@ def test_no_secret_is_among_the_arguments_of_the_process(endpoint: Scripted) -> 
         silent.settimeout(30)
         connection, _ = silent.accept()
         arguments = subprocess.run(
-            ["ps", "-o", "args=", "-p", str(asking.pid)], capture_output=True, text=True, check=True
+            ["ps", "-ww", "-o", "args=", "-p", str(asking.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         connection.close()
         asking.kill()

@@ -15,15 +15,16 @@ from tokenbooth.protocol.errors import InvalidClient
 from tokenbooth.protocol.presented_assertion import PresentedAssertion
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.attempts import Attempt
-from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient, with_registered_method
+from tokenbooth.server.authenticated import AuthenticatedClient, with_registered_method
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.profiles import refuse_by_profile
 from tokenbooth.server.proofs import assertion, certificate, federation
 from tokenbooth.server.proofs.single_use import spend
 from tokenbooth.server.records import Credential
-from tokenbooth.server.registry import KnownClient, Registry
-from tokenbooth.server.secrets import SecretOffice, SecretParts, what_is_wrong
+from tokenbooth.server.refused_secret import refusal_of
+from tokenbooth.server.registry import KnownClient
+from tokenbooth.server.secrets import SecretOffice
 from tokenbooth.server.service import Service
 
 
@@ -51,7 +52,7 @@ async def authenticate(
     `shown` is the certificate of the connection, whatever the client proves itself with.
     """
     refuse_by_profile(presented, issuer.record)
-    attempt = Attempt(issuer.name, presented, service, outcome)
+    attempt = Attempt(issuer, presented, service, outcome)
     try:
         caller = await _proved(presented, issuer=issuer, service=service, now=now)
     except InvalidClient as refused:
@@ -92,7 +93,7 @@ async def _proved(
         if remembered is not None:
             # Timing: an unknown client costs a look into the store, so every refusal does.
             await registry.ask_store(issuer.name, client_id)
-    raise _refusal(presented.secret, failure, issuer=issuer, registry=registry)
+    raise refusal_of(presented.secret, failure.reason, issuer=issuer, registry=registry)
 
 
 def _readings(presented: PresentedSecret) -> tuple[tuple[str, Secret], ...]:
@@ -118,21 +119,3 @@ def _check(
     if not known.client.enabled:
         return Failure("client_disabled")
     return matching
-
-
-def _refusal(
-    secret: Secret, failure: Failure, *, issuer: IssuerView, registry: Registry
-) -> InvalidClient:
-    # What the secret says of itself depends on no client, so saying it tells nothing.
-    wrong = what_is_wrong(secret)
-    if wrong is not None:
-        return InvalidClient(wrong, reason="damaged_secret")
-    parts = SecretParts.read(secret)
-    if parts is not None and parts.tag != issuer.record.tag:
-        for other in registry.issuers.values():
-            if other.record.tag == parts.tag:
-                return InvalidClient(
-                    f"This secret belongs to the issuer {other.url}, but {issuer.url} was called.",
-                    reason="wrong_environment",
-                )
-    return InvalidClient(REFUSAL, reason=failure.reason)

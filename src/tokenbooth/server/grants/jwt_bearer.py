@@ -70,7 +70,7 @@ async def _proved(
     outcome: Outcome,
     now: float,
 ) -> AuthenticatedClient:
-    attempt = Attempt(issuer.name, given, service, outcome)
+    attempt = Attempt(issuer, given, service, outcome)
     prove_own = assertion.prove if given.method == PRIVATE_KEY_JWT else federation.prove
     try:
         granted = await prove_own(given, issuer, service, now)
