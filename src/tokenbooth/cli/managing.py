@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import getpass
 import os
 from collections.abc import Awaitable, Callable
 
@@ -10,10 +11,18 @@ import click
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.options import json_option
 from tokenbooth.cli.output import Output
-from tokenbooth.management.errors import Ambiguous, Conflict, Failed, ManagementError, Missing
+from tokenbooth.management.errors import (
+    Ambiguous,
+    Conflict,
+    Failed,
+    ManagementError,
+    Missing,
+    NotAllowed,
+)
+from tokenbooth.server.actor import Actor
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import DEFAULT_DATABASE, Settings, SettingsRefused
-from tokenbooth.server.stores.contract import AlreadyExists, NotFound, StillInUse, StoreError
+from tokenbooth.server.stores.contract import AlreadyExists, NotFound, Stale, StillInUse, StoreError
 from tokenbooth.server.vault import VaultError
 
 issuer_option = click.option(
@@ -35,7 +44,8 @@ def managing(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     @functools.wraps(work)
     def command(*, database: str | None, as_json: bool, **given: object) -> None:
         async def in_booth() -> None:
-            booth = await open_booth(Settings.load(os.environ, database=database))
+            opened = await open_booth(Settings.load(os.environ, database=database))
+            booth = opened.acting_as(Actor(kind="command_line", name=_user()))
             try:
                 await work(booth, Output(as_json=as_json), **given)
             finally:
@@ -49,14 +59,23 @@ def managing(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return command
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())
+
+
 def _failure(error: Exception) -> Failure:
     match error:
         case Missing() | NotFound():
             return Failure(Outcome.NOT_FOUND, str(error))
-        case Conflict() | AlreadyExists() | StillInUse():
+        case Conflict() | AlreadyExists() | StillInUse() | Stale():
             return Failure(Outcome.CONFLICT, str(error))
         case Ambiguous():
             return Failure(Outcome.USAGE, f"{error} Add --issuer {error.issuers[0]}.")
+        case NotAllowed():
+            return Failure(Outcome.NOT_ALLOWED, str(error))
         case Failed():
             return Failure(Outcome.FAILED, str(error))
         case ManagementError() | SettingsRefused():

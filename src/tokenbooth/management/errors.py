@@ -5,6 +5,8 @@ ManagementError
 │   └── Ambiguous   the client id exists at several issuers
 ├── Missing     there is nothing of that name
 ├── Conflict    the name is taken, or something else refers to it
+│   └── Outdated    somebody else changed it meanwhile
+├── NotAllowed  whoever asks has no right to it
 └── Failed      something that the work needs does not do its part
 """
 
@@ -49,6 +51,18 @@ class Conflict(ManagementError):
     """The name is taken, or something else refers to it."""
 
     code = "conflict"
+
+
+class Outdated(Conflict):
+    """Somebody else changed it meanwhile; nothing was overwritten."""
+
+    code = "outdated"
+
+
+class NotAllowed(ManagementError):
+    """Whoever asks has no right to it; the text names the right."""
+
+    code = "not_allowed"
 
 
 class Failed(ManagementError):

@@ -21,10 +21,14 @@ async def find_client(
         found = [] if one is None else [one]
     else:
         found = list(await booth.store.find_clients(client_id))
+    account = booth.actor.account
+    if account is not None:
+        # What belongs to others is not there at all: not even its name is told.
+        found = [each for each in found if each.client.account == account]
     if len(found) > 1:
         raise Ambiguous(client_id, tuple(each.client.issuer for each in found))
     if not found:
-        some = await booth.store.list_clients(issuer=issuer, limit=_LOOKED_AT)
+        some = await booth.store.list_clients(issuer=issuer, account=account, limit=_LOOKED_AT)
         where = "" if issuer is None else f" at the issuer {issuer!r}"
         names = sorted({each.client.client_id for each in some})
         raise Missing(no_such("client", client_id, names, where=where))

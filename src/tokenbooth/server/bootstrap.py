@@ -1,11 +1,16 @@
 """Opens the service's database and vault, and makes what a new one needs."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.protocol.dialects import Dialect
+from tokenbooth.server.actor import SERVICE as SERVICE_ITSELF
+from tokenbooth.server.actor import Actor
+from tokenbooth.server.audit import EventType
+from tokenbooth.server.audit_records import Event
 from tokenbooth.server.keyring import PEPPER, SERVICE, new_issuer_keys
 from tokenbooth.server.records import DEFAULT_ISSUER, Issuer, StoredKey
 from tokenbooth.server.secrets import SecretOffice, new_issuer_tag, new_pepper
@@ -24,6 +29,40 @@ class Booth:
     secrets: SecretOffice
     dialects: dict[str, Dialect]
     clock: Clock
+    actor: Actor = SERVICE_ITSELF  # who works on it
+
+    def acting_as(self, actor: Actor) -> Self:
+        """Return the same booth for somebody: what is changed through it is recorded so."""
+        return replace(self, actor=actor)
+
+    def event(
+        self,
+        type_: EventType,
+        *,
+        account: str | None = None,
+        issuer: str | None = None,
+        client_id: str | None = None,
+        subject: str | None = None,
+        reason: str = "",
+        **details: object,
+    ) -> Event:
+        """Return what its actor does now, to be recorded along with the change.
+
+        `account` is whose members may read it, and None for operators and auditors alone.
+        """
+        return Event(
+            type=type_,
+            at=self.clock.now(),
+            actor=str(self.actor),
+            account=account,
+            issuer=issuer,
+            client_id=client_id,
+            subject=subject,
+            source=self.actor.source,
+            request_id=self.actor.request_id,
+            reason=reason,
+            details=details,
+        )
 
     async def close(self) -> None:
         """Let go of the database."""

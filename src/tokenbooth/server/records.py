@@ -51,6 +51,7 @@ class ClientPolicy:
     # Names of APIs whose tokens it may exchange (RFC 8693), beside those that it serves.
     exchanges: tuple[str, ...] = ()
     registration: str | None = None  # which one, if it registered itself (RFC 7591)
+    description: str = ""  # for people: what it is for, where its secret is kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,8 @@ class CredentialUse:
     credential_id: str
     at: float
     source: str
+    agent: str = ""  # the User-Agent, shortened
+    count: int = 1  # how many uses these are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

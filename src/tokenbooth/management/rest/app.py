@@ -19,6 +19,8 @@ from tokenbooth.management.errors import (
     Failed,
     ManagementError,
     Missing,
+    NotAllowed,
+    Outdated,
 )
 from tokenbooth.management.rest import accounts, apis, clients, credentials, issuers, keys
 from tokenbooth.management.rest.access import Gate
@@ -29,6 +31,7 @@ from tokenbooth.server.issuer_view import TOKEN_PATH
 from tokenbooth.server.stores.contract import (
     AlreadyExists,
     NotFound,
+    Stale,
     StillInUse,
     StoreError,
     StoreUnavailable,
@@ -38,7 +41,10 @@ _RETRY = {"Retry-After": "2"}
 _STATUSES: dict[type[Exception], tuple[int, str]] = {
     BadInput: (422, "bad_input"),
     Missing: (404, "not_found"),
+    Outdated: (412, "outdated"),
     Conflict: (409, "conflict"),
+    NotAllowed: (403, "not_allowed"),
+    Stale: (412, "outdated"),
     Failed: (503, "failed"),
     AlreadyExists: (409, "conflict"),
     StillInUse: (409, "conflict"),

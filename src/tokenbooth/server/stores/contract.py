@@ -1,12 +1,15 @@
 """What a store promises. One contract suite runs on every implementation.
 
 Every method that changes something is one transaction: when it returns, the change is durable
-and every node's `revision()` will show it; when it raises, nothing happened.
+and every node's `revision()` will show it; when it raises, nothing happened. `audit` is written in
+the same transaction: no change without its event, no event without its change. With `seen` the
+change happens only if what it replaces is still as seen (last uses aside); else Stale is raised.
 
 StoreError
 ├── AlreadyExists     something with that name is there
 ├── NotFound          nothing with that name is there
 ├── StillInUse        something else refers to it
+├── Stale             it was changed since it was seen
 └── StoreUnavailable  the database cannot be asked now; nothing was decided
 """
 
@@ -14,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tokenbooth.server.audit_records import Audit, CredentialHost
 from tokenbooth.server.records import (
-    Account,
     Api,
     Change,
     Client,
@@ -27,6 +30,12 @@ from tokenbooth.server.records import (
     Revocation,
     RevocationPage,
     StoredKey,
+)
+from tokenbooth.server.stores.people_contract import (
+    AccountStore,
+    ActivityStore,
+    RequestStore,
+    SessionStore,
 )
 
 
@@ -44,6 +53,10 @@ class NotFound(StoreError):
 
 class StillInUse(StoreError):
     """Something else refers to it."""
+
+
+class Stale(StoreError):
+    """It was changed since it was seen: look again, and decide again."""
 
 
 class StoreUnavailable(StoreError):
@@ -64,23 +77,29 @@ class IssuerStore(Protocol):
     async def list_issuers(self) -> tuple[Issuer, ...]:
         """Return all issuers by name."""
 
-    async def add_issuer(self, issuer: Issuer, keys: Sequence[StoredKey] = ()) -> None:
+    async def add_issuer(
+        self, issuer: Issuer, keys: Sequence[StoredKey] = (), *, audit: Audit = ()
+    ) -> None:
         """Add the issuer with its first keys; raises AlreadyExists (name, tag or url)."""
 
-    async def replace_issuer(self, issuer: Issuer) -> None:
-        """Replace the issuer of that name; raises NotFound, AlreadyExists (tag or url)."""
+    async def replace_issuer(
+        self, issuer: Issuer, *, seen: Issuer | None = None, audit: Audit = ()
+    ) -> None:
+        """Replace the issuer of that name; raises NotFound, Stale, AlreadyExists (tag or url)."""
 
     async def list_apis(self, issuer: str | None = None) -> tuple[Api, ...]:
         """Return the APIs of one issuer, or of all, by issuer and name."""
 
-    async def add_api(self, api: Api) -> None:
+    async def add_api(self, api: Api, *, audit: Audit = ()) -> None:
         """Add; raises AlreadyExists (name or audience within the issuer), NotFound (issuer)."""
 
-    async def replace_api(self, api: Api) -> None:
-        """Replace the API of that name; raises NotFound, AlreadyExists (audience)."""
+    async def replace_api(self, api: Api, *, seen: Api | None = None, audit: Audit = ()) -> None:
+        """Replace the API of that name; raises NotFound, Stale, AlreadyExists (audience)."""
 
-    async def delete_api(self, issuer: str, name: str) -> None:
-        """Delete; raises NotFound, StillInUse while a client has access to it."""
+    async def delete_api(
+        self, issuer: str, name: str, *, seen: Api | None = None, audit: Audit = ()
+    ) -> None:
+        """Delete; raises NotFound, Stale, StillInUse while a client has access to it."""
 
 
 class ClientStore(Protocol):
@@ -105,28 +124,45 @@ class ClientStore(Protocol):
     async def list_credentials(self, kind: CredentialKind) -> tuple[Credential, ...]:
         """Return every credential of that kind; meant for kinds of which there are few."""
 
-    async def add_client(self, client: Client, credentials: Sequence[Credential] = ()) -> None:
+    async def add_client(
+        self, client: Client, credentials: Sequence[Credential] = (), *, audit: Audit = ()
+    ) -> None:
         """Add both at once; raises AlreadyExists, NotFound (issuer, account or API).
 
         AlreadyExists is also for a credential's id, anywhere, and for an API that is listed twice.
         """
 
-    async def replace_client(self, client: Client, *, revoking: Sequence[Revocation] = ()) -> None:
-        """Replace all but the credentials; raises NotFound (it, its account or an API).
+    async def replace_client(
+        self,
+        client: Client,
+        *,
+        seen: Client | None = None,
+        revoking: Sequence[Revocation] = (),
+        audit: Audit = (),
+    ) -> None:
+        """Replace all but the credentials; raises NotFound (it, its account or an API), Stale.
 
         Here and below, `revoking` is revoked in the same transaction.
         """
 
     async def delete_client(
-        self, issuer: str, client_id: str, *, revoking: Sequence[Revocation] = ()
+        self,
+        issuer: str,
+        client_id: str,
+        *,
+        seen: Client | None = None,
+        revoking: Sequence[Revocation] = (),
+        audit: Audit = (),
     ) -> None:
-        """Delete with all credentials; raises NotFound."""
+        """Delete with all credentials; raises NotFound, Stale."""
 
-    async def add_credential(self, credential: Credential) -> None:
+    async def add_credential(self, credential: Credential, *, audit: Audit = ()) -> None:
         """Add; raises AlreadyExists (its id, anywhere), NotFound (client)."""
 
-    async def replace_credential(self, credential: Credential) -> None:
-        """Replace all of that credential but its last use; raises NotFound."""
+    async def replace_credential(
+        self, credential: Credential, *, seen: Credential | None = None, audit: Audit = ()
+    ) -> None:
+        """Replace all of that credential but its last use; raises NotFound, Stale."""
 
     async def delete_credential(
         self,
@@ -135,17 +171,15 @@ class ClientStore(Protocol):
         credential_id: str,
         *,
         revoking: Sequence[Revocation] = (),
+        audit: Audit = (),
     ) -> None:
         """Delete; raises NotFound."""
 
     async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
         """Remember last uses (the latest wins); announces no change; unknown ids are ignored."""
 
-    async def list_accounts(self) -> tuple[Account, ...]:
-        """Return all accounts by name."""
-
-    async def add_account(self, account: Account) -> None:
-        """Add; raises AlreadyExists."""
+    async def list_hosts(self, issuer: str, client_id: str) -> tuple[CredentialHost, ...]:
+        """Return who used the client's credentials from where, the latest first."""
 
 
 class KeyStore(Protocol):
@@ -154,16 +188,18 @@ class KeyStore(Protocol):
     async def list_keys(self) -> tuple[StoredKey, ...]:
         """Return every key of every issuer, oldest first. Issuer "" holds service-wide keys."""
 
-    async def add_key(self, key: StoredKey) -> None:
+    async def add_key(self, key: StoredKey, *, audit: Audit = ()) -> None:
         """Add; raises AlreadyExists (kid within the issuer)."""
 
-    async def replace_keys(self, keys: Sequence[StoredKey]) -> None:
+    async def replace_keys(self, keys: Sequence[StoredKey], *, audit: Audit = ()) -> None:
         """Replace several at once; raises NotFound and then changes none."""
 
-    async def delete_key(self, issuer: str, kid: str) -> None:
+    async def delete_key(self, issuer: str, kid: str, *, audit: Audit = ()) -> None:
         """Delete; raises NotFound."""
 
-    async def exchange_keys(self, seen: Sequence[StoredKey], then: Sequence[StoredKey]) -> bool:
+    async def exchange_keys(
+        self, seen: Sequence[StoredKey], then: Sequence[StoredKey], *, audit: Audit = ()
+    ) -> bool:
         """Make all keys of all issuers `then` if they still are `seen`; else False and nothing.
 
         Atomic: of those who saw the same keys, exactly one is told True.
@@ -176,7 +212,7 @@ class KeyStore(Protocol):
 class RevocationStore(Protocol):
     """What is no longer valid, and what may be used only once."""
 
-    async def revoke(self, revocations: Sequence[Revocation]) -> None:
+    async def revoke(self, revocations: Sequence[Revocation], *, audit: Audit = ()) -> None:
         """Remember; an entry that is there already keeps the later expiry and `before`."""
 
     async def find_revoked(self, issuer: str, keys: Sequence[str]) -> Mapping[str, float | None]:
@@ -211,11 +247,35 @@ class ChangeFeed(Protocol):
         """Return later changes in order, or None when that far back is forgotten."""
 
 
-class Store(IssuerStore, ClientStore, KeyStore, RevocationStore, ChangeFeed, Protocol):
+class Store(
+    IssuerStore,
+    ClientStore,
+    KeyStore,
+    RevocationStore,
+    AccountStore,
+    SessionStore,
+    RequestStore,
+    ActivityStore,
+    ChangeFeed,
+    Protocol,
+):
     """All of it, as the composition root passes it around."""
+
+    def together(self) -> "Together":
+        """Return a store that gathers changes, to make all of them in one transaction."""
 
     async def check(self) -> None:
         """Raise StoreUnavailable unless the database can be read and written."""
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection."""
+
+
+class Together(IssuerStore, ClientStore, AccountStore, Protocol):
+    """Changes that are made at once: those of its methods that change something gather here.
+
+    The others are asked of the store itself, which knows nothing of what is gathered.
+    """
+
+    async def commit(self) -> None:
+        """Make the changes in their order, or none; raises what the first refused one raises."""

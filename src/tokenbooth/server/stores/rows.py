@@ -42,20 +42,27 @@ _api_policy = json.Decoder(ApiPolicy)
 _client_policy = json.Decoder(ClientPolicy)
 
 
-def _json(value: object) -> str:
+def to_json(value: object) -> str:
+    """Return the value as text for a column."""
     return json.encode(value).decode()
 
 
-def _read(decoder: json.Decoder[T], text: str) -> T:
+def read_json(decoder: json.Decoder[T], text: str) -> T:
+    """Read a column; raises StoreUnavailable for what this program never wrote."""
     try:
         return decoder.decode(text)
     except MsgspecError as error:
         raise StoreUnavailable("The database holds a damaged row.") from error
 
 
+def names_of(text: str) -> tuple[str, ...]:
+    """Read a column that holds a list of names."""
+    return read_json(_names, text)
+
+
 def _policy_json(policy: IssuerPolicy | ApiPolicy | ClientPolicy) -> str:
     default = type(policy)()
-    return _json(
+    return to_json(
         {
             field.name: value
             for field in fields(policy)
@@ -90,7 +97,7 @@ def issuer_of(row: Row) -> Issuer:
         refresh_lifetime=row[7],
         alg=row[8],
         created_at=row[9],
-        policy=_read(_issuer_policy, row[10]),
+        policy=read_json(_issuer_policy, row[10]),
     )
 
 
@@ -100,7 +107,7 @@ def api_row(api: Api) -> dict[str, object]:
         "issuer": api.issuer,
         "name": api.name,
         "audience": api.audience,
-        "scopes": _json(api.scopes),
+        "scopes": to_json(api.scopes),
         "self_service": api.self_service,
         "created_at": api.created_at,
         "policy": _policy_json(api.policy),
@@ -113,10 +120,10 @@ def api_of(row: Row) -> Api:
         issuer=row[0],
         name=row[1],
         audience=row[2],
-        scopes=_read(_scopes, row[3]),
+        scopes=read_json(_scopes, row[3]),
         self_service=bool(row[4]),
         created_at=row[5],
-        policy=_read(_api_policy, row[6]),
+        policy=read_json(_api_policy, row[6]),
     )
 
 
@@ -138,8 +145,8 @@ def client_row(client: Client) -> dict[str, object]:
         "name": client.name,
         "account": client.account,
         "enabled": client.enabled,
-        "auth_methods": _json(client.auth_methods),
-        "grant_types": _json(client.grant_types),
+        "auth_methods": to_json(client.auth_methods),
+        "grant_types": to_json(client.grant_types),
         "token_format": client.token_format,
         "token_lifetime": client.token_lifetime,
         "refresh_tokens": client.refresh_tokens,
@@ -160,7 +167,7 @@ def client_api_rows(client: Client) -> list[dict[str, object]]:
             "role": role,
             "api": api,
             "position": position,
-            "scopes": _json(scopes),
+            "scopes": to_json(scopes),
         }
         for position, (role, api, scopes) in enumerate(ties)
     ]
@@ -201,7 +208,7 @@ def registered_clients(
     serves: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for issuer, client_id, role, api, _position, scopes in api_rows:
         if role == ACCESS:
-            access[issuer, client_id].append(ApiAccess(api=api, scopes=_read(_names, scopes)))
+            access[issuer, client_id].append(ApiAccess(api=api, scopes=read_json(_names, scopes)))
         else:
             serves[issuer, client_id].append(api)
     credentials: defaultdict[tuple[str, str], list[Credential]] = defaultdict(list)
@@ -229,8 +236,8 @@ def _client(
         name=row[2],
         account=row[3],
         enabled=bool(row[4]),
-        auth_methods=_read(_names, row[5]),
-        grant_types=_read(_names, row[6]),
+        auth_methods=read_json(_names, row[5]),
+        grant_types=read_json(_names, row[6]),
         access=access,
         resource_server_for=resource_server_for,
         token_format=row[7],
@@ -238,7 +245,7 @@ def _client(
         refresh_tokens=None if row[9] is None else bool(row[9]),
         created_at=row[10],
         updated_at=row[11],
-        policy=_read(_client_policy, row[12]),
+        policy=read_json(_client_policy, row[12]),
     )
 
 

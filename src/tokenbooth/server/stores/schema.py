@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from tokenbooth.server.stores.contract import StoreUnavailable
 
 # The newest file in migrations/versions.
-HEAD = "0003"
+HEAD = "0004"
 
 
 def migrate(connection: Connection) -> None:

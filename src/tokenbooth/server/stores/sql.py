@@ -1,13 +1,13 @@
 """The store on SQL: every promise of the contract, as one transaction on an engine."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
+from tokenbooth.server.audit_records import Audit, CredentialHost
 from tokenbooth.server.records import (
-    Account,
     Api,
     Change,
     ChangeKind,
@@ -21,10 +21,19 @@ from tokenbooth.server.records import (
     RevocationPage,
     StoredKey,
 )
-from tokenbooth.server.stores.contract import Claim, StoreUnavailable
+from tokenbooth.server.stores.contract import Claim, StoreUnavailable, Together
 from tokenbooth.server.stores.engine import Engine
-from tokenbooth.server.stores.queries import changes, clients, issuers, revocations
+from tokenbooth.server.stores.gathering import Gathering
+from tokenbooth.server.stores.queries import (
+    activity,
+    changes,
+    clients,
+    issuers,
+    revocations,
+    sessions,
+)
 from tokenbooth.server.stores.rows import registered_clients, revocation_page
+from tokenbooth.server.stores.sql_people import SqlAccounts, SqlActivity, SqlSessions
 from tokenbooth.server.stores.sqlite import SqliteEngine
 
 _SQLITE = "sqlite:///"
@@ -45,47 +54,57 @@ async def open_store(url: str, *, create: bool = True, clock: Clock = SYSTEM_CLO
     return SqlStore(engine, clock)
 
 
-class SqlStore:
+class SqlStore(SqlAccounts, SqlSessions, SqlActivity):
     """A store in a SQL database; see contract.Store for what each method promises."""
-
-    def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine = engine
-        self._clock = clock
 
     async def list_issuers(self) -> tuple[Issuer, ...]:
         return await self._engine.read(issuers.list_issuers)
 
-    async def add_issuer(self, issuer: Issuer, keys: Sequence[StoredKey] = ()) -> None:
+    async def add_issuer(
+        self, issuer: Issuer, keys: Sequence[StoredKey] = (), *, audit: Audit = ()
+    ) -> None:
         if any(key.issuer != issuer.name for key in keys):
             raise ValueError("An issuer's first keys must be its own.")
         await self._change(
             lambda connection: issuers.add_issuer(connection, issuer, keys),
             ("issuer", issuer.name, issuer.name),
             *(_change_of_key(key) for key in keys),
+            audit=audit,
         )
 
-    async def replace_issuer(self, issuer: Issuer) -> None:
+    async def replace_issuer(
+        self, issuer: Issuer, *, seen: Issuer | None = None, audit: Audit = ()
+    ) -> None:
         await self._change(
-            lambda connection: issuers.replace_issuer(connection, issuer),
+            lambda connection: issuers.replace_issuer(connection, issuer, seen),
             ("issuer", issuer.name, issuer.name),
+            audit=audit,
         )
 
     async def list_apis(self, issuer: str | None = None) -> tuple[Api, ...]:
         return await self._engine.read(lambda connection: issuers.list_apis(connection, issuer))
 
-    async def add_api(self, api: Api) -> None:
+    async def add_api(self, api: Api, *, audit: Audit = ()) -> None:
         await self._change(
-            lambda connection: issuers.add_api(connection, api), ("api", api.issuer, api.name)
+            lambda connection: issuers.add_api(connection, api),
+            ("api", api.issuer, api.name),
+            audit=audit,
         )
 
-    async def replace_api(self, api: Api) -> None:
+    async def replace_api(self, api: Api, *, seen: Api | None = None, audit: Audit = ()) -> None:
         await self._change(
-            lambda connection: issuers.replace_api(connection, api), ("api", api.issuer, api.name)
+            lambda connection: issuers.replace_api(connection, api, seen),
+            ("api", api.issuer, api.name),
+            audit=audit,
         )
 
-    async def delete_api(self, issuer: str, name: str) -> None:
+    async def delete_api(
+        self, issuer: str, name: str, *, seen: Api | None = None, audit: Audit = ()
+    ) -> None:
         await self._change(
-            lambda connection: issuers.delete_api(connection, issuer, name), ("api", issuer, name)
+            lambda connection: issuers.delete_api(connection, issuer, name, seen),
+            ("api", issuer, name),
+            audit=audit,
         )
 
     async def get_client(self, issuer: str, client_id: str) -> RegisteredClient | None:
@@ -117,41 +136,63 @@ class SqlStore:
             lambda connection: clients.list_credentials(connection, kind)
         )
 
-    async def add_client(self, client: Client, credentials: Sequence[Credential] = ()) -> None:
+    async def add_client(
+        self, client: Client, credentials: Sequence[Credential] = (), *, audit: Audit = ()
+    ) -> None:
         owner = (client.issuer, client.client_id)
         if any((own.issuer, own.client_id) != owner for own in credentials):
             raise ValueError("A client's first credentials must be its own.")
         await self._change(
             lambda connection: clients.add_client(connection, client, credentials),
             ("client", client.issuer, client.client_id),
+            audit=audit,
         )
 
-    async def replace_client(self, client: Client, *, revoking: Sequence[Revocation] = ()) -> None:
+    async def replace_client(
+        self,
+        client: Client,
+        *,
+        seen: Client | None = None,
+        revoking: Sequence[Revocation] = (),
+        audit: Audit = (),
+    ) -> None:
         await self._change(
-            lambda connection: clients.replace_client(connection, client),
+            lambda connection: clients.replace_client(connection, client, seen),
             ("client", client.issuer, client.client_id),
             revoking=revoking,
+            audit=audit,
         )
 
     async def delete_client(
-        self, issuer: str, client_id: str, *, revoking: Sequence[Revocation] = ()
+        self,
+        issuer: str,
+        client_id: str,
+        *,
+        seen: Client | None = None,
+        revoking: Sequence[Revocation] = (),
+        audit: Audit = (),
     ) -> None:
         await self._change(
-            lambda connection: clients.delete_client(connection, issuer, client_id),
+            lambda connection: clients.delete_client(connection, issuer, client_id, seen),
             ("client", issuer, client_id),
             revoking=revoking,
+            audit=audit,
         )
 
-    async def add_credential(self, credential: Credential) -> None:
+    async def add_credential(self, credential: Credential, *, audit: Audit = ()) -> None:
         await self._change(
             lambda connection: clients.add_credential(connection, credential),
             ("client", credential.issuer, credential.client_id),
+            audit=audit,
         )
 
-    async def replace_credential(self, credential: Credential) -> None:
+    async def replace_credential(
+        self, credential: Credential, *, seen: Credential | None = None, audit: Audit = ()
+    ) -> None:
         await self._change(
-            lambda connection: clients.replace_credential(connection, credential),
+            lambda connection: clients.replace_credential(connection, credential, seen),
             ("client", credential.issuer, credential.client_id),
+            audit=audit,
         )
 
     async def delete_credential(
@@ -161,6 +202,7 @@ class SqlStore:
         credential_id: str,
         *,
         revoking: Sequence[Revocation] = (),
+        audit: Audit = (),
     ) -> None:
         await self._change(
             lambda connection: clients.delete_credential(
@@ -168,42 +210,50 @@ class SqlStore:
             ),
             ("client", issuer, client_id),
             revoking=revoking,
+            audit=audit,
+        )
+
+    async def list_hosts(self, issuer: str, client_id: str) -> tuple[CredentialHost, ...]:
+        return await self._engine.read(
+            lambda connection: clients.list_hosts(connection, issuer, client_id)
         )
 
     async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
         await self._engine.write(lambda connection: clients.record_uses(connection, uses))
 
-    async def list_accounts(self) -> tuple[Account, ...]:
-        return await self._engine.read(clients.list_accounts)
-
-    async def add_account(self, account: Account) -> None:
-        await self._engine.write(lambda connection: clients.add_account(connection, account))
-
     async def list_keys(self) -> tuple[StoredKey, ...]:
         return await self._engine.read(issuers.list_keys)
 
-    async def add_key(self, key: StoredKey) -> None:
-        await self._change(lambda connection: issuers.add_key(connection, key), _change_of_key(key))
+    async def add_key(self, key: StoredKey, *, audit: Audit = ()) -> None:
+        await self._change(
+            lambda connection: issuers.add_key(connection, key), _change_of_key(key), audit=audit
+        )
 
-    async def replace_keys(self, keys: Sequence[StoredKey]) -> None:
+    async def replace_keys(self, keys: Sequence[StoredKey], *, audit: Audit = ()) -> None:
         def replace_all(connection: Connection) -> None:
             for key in keys:
                 issuers.replace_key(connection, key)
 
-        await self._change(replace_all, *(_change_of_key(key) for key in keys))
+        await self._change(replace_all, *(_change_of_key(key) for key in keys), audit=audit)
 
-    async def delete_key(self, issuer: str, kid: str) -> None:
+    async def delete_key(self, issuer: str, kid: str, *, audit: Audit = ()) -> None:
         await self._change(
-            lambda connection: issuers.delete_key(connection, issuer, kid), ("key", issuer, kid)
+            lambda connection: issuers.delete_key(connection, issuer, kid),
+            ("key", issuer, kid),
+            audit=audit,
         )
 
-    async def exchange_keys(self, seen: Sequence[StoredKey], then: Sequence[StoredKey]) -> bool:
+    async def exchange_keys(
+        self, seen: Sequence[StoredKey], then: Sequence[StoredKey], *, audit: Audit = ()
+    ) -> bool:
         now = self._clock.now()
         announced = [_change_of_key(key) for key in issuers.differing_keys(seen, then)]
 
         def exchange(connection: Connection) -> bool:
             changes.announce(connection, announced, now=now)
-            return issuers.exchange_keys(connection, seen, then)
+            issuers.exchange_keys(connection, seen, then)
+            activity.add_events(connection, audit)
+            return True
 
         try:
             return await self._engine.write(exchange)
@@ -213,8 +263,8 @@ class SqlStore:
     async def longest_client_token(self, issuer: str) -> int | None:
         return await self._engine.read(lambda connection: clients.longest_token(connection, issuer))
 
-    async def revoke(self, revocations: Sequence[Revocation]) -> None:
-        await self._engine.write(lambda connection: _revoke(connection, revocations))
+    async def revoke(self, revocations: Sequence[Revocation], *, audit: Audit = ()) -> None:
+        await self._change(lambda _: None, revoking=revocations, audit=audit)
 
     async def find_revoked(self, issuer: str, keys: Sequence[str]) -> Mapping[str, float | None]:
         found = await self._engine.look_up(
@@ -237,9 +287,11 @@ class SqlStore:
         )
 
     async def forget_expired(self, now: float) -> int:
-        return await self._engine.write(
-            lambda connection: revocations.forget_expired(connection, now)
-        )
+        def forget(connection: Connection) -> int:
+            forgotten = revocations.forget_expired(connection, now)
+            return forgotten + sessions.forget_expired(connection, now)
+
+        return await self._engine.write(forget)
 
     async def forget_claims(self, prefix: str, now: float) -> int:
         return await self._engine.write(
@@ -258,27 +310,22 @@ class SqlStore:
         await self._engine.revision()
         await self._engine.write(changes.touch)
 
+    def together(self) -> Together:
+        return SqlTogether(self._engine, self._clock)
+
     async def close(self) -> None:
         await self._engine.close()
 
-    async def _change(
-        self,
-        query: Callable[[Connection], None],
-        *announced: tuple[ChangeKind, str, str],
-        revoking: Sequence[Revocation] = (),
-    ) -> None:
-        now = self._clock.now()
 
-        def transaction(connection: Connection) -> None:
-            changes.announce(connection, announced, now=now)
-            query(connection)
-            _revoke(connection, revoking)
+class SqlTogether(SqlStore):
+    """Gathers the changes that its methods make, and makes them all in one transaction."""
 
-        await self._engine.write(transaction)
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._gathering = Gathering(engine)
+        super().__init__(self._gathering, clock)
 
-
-# The parameter of `SqlStore.revoke` hides the module there.
-_revoke = revocations.revoke
+    async def commit(self) -> None:
+        await self._gathering.commit()
 
 
 def _change_of_key(key: StoredKey) -> tuple[ChangeKind, str, str]:

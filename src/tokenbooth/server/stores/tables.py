@@ -201,3 +201,158 @@ changes = Table(
     Column("issuer", Text, nullable=False),
     Column("id", Text, nullable=False),
 )
+
+# A chain: every hash covers the one before it. `audit_head` is locked while entries are added.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False, index=True),
+    Column("type", NAME, nullable=False),
+    Column("actor", NAME, nullable=False),
+    Column("account", NAME),
+    Column("issuer", NAME),
+    Column("client_id", NAME),
+    Column("subject", NAME),
+    Column("source", Text, nullable=False),
+    Column("request_id", NAME, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("details", Text, nullable=False),  # JSON
+    Column("hash", Text, nullable=False),
+    Index(None, "account", "seq"),
+    Index(None, "client_id", "seq"),
+    Index(None, "type", "seq"),
+    Index(None, "request_id"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
+
+refused_requests = Table(
+    "refused_requests",
+    metadata,
+    Column("request_id", NAME, primary_key=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("endpoint", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("issuer", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Index(None, "issuer", "client_id", "at"),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("hour", BigInteger, nullable=False),
+    Column("issuer", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("outcome", NAME, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("hour", "issuer", "client_id", "outcome"),
+    Index(None, "issuer", "client_id", "hour"),
+    sqlite_with_rowid=False,
+)
+
+credential_hosts = Table(
+    "credential_hosts",
+    metadata,
+    Column("credential_id", NAME, ForeignKey("credentials.id", ondelete="CASCADE"), nullable=False),
+    Column("source", NAME, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("first_at", Double, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("credential_id", "source"),
+    sqlite_with_rowid=False,
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("email", NAME, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("account", NAME, ForeignKey("accounts.name")),
+    Column("enabled", Boolean, nullable=False),
+    Column("password_hash", Text),
+    Column("identity", NAME, unique=True),
+    Column("totp", LargeBinary),
+    Column("totp_step", BigInteger, nullable=False),
+    Column("recovery_codes", Text, nullable=False),  # JSON
+    Column("created_at", Double, nullable=False),
+    Column("last_sign_in_at", Double),
+    Index(None, "account"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", NAME, primary_key=True),
+    Column("member", NAME, ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("proved_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Index(None, "member"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("digest", NAME, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("email", NAME, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("account", NAME, ForeignKey("accounts.name")),
+    Column("invited_by", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    Index(None, "account"),
+)
+
+# No foreign keys: what was asked and decided outlives the client and the API.
+access_requests = Table(
+    "access_requests",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("issuer", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("account", NAME, nullable=False),
+    Column("api", NAME, nullable=False),
+    Column("scopes", Text, nullable=False),  # JSON
+    Column("reason", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("requested_at", Double, nullable=False),
+    Column("status", NAME, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", Double),
+    Column("decision", Text, nullable=False),
+    Index(None, "status", "requested_at"),
+    Index(None, "account", "requested_at"),
+)
+
+kept_answers = Table(
+    "kept_answers",
+    metadata,
+    Column("key", NAME, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)

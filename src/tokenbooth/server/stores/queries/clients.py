@@ -1,6 +1,7 @@
 """Clients, their credentials and the accounts that own them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import (
     Connection,
@@ -12,24 +13,26 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
+from tokenbooth.server.audit_records import CredentialHost
 from tokenbooth.server.records import (
-    Account,
     Client,
     Credential,
     CredentialKind,
     CredentialUse,
     RegisteredClient,
 )
+from tokenbooth.server.stores.activity_rows import host_of
 from tokenbooth.server.stores.contract import AlreadyExists, NotFound
+from tokenbooth.server.stores.queries.accounts import require_account
 from tokenbooth.server.stores.queries.issuers import require_api, require_issuer
+from tokenbooth.server.stores.queries.seen import require_seen
 from tokenbooth.server.stores.rows import (
-    account_of,
-    account_row,
     client_api_rows,
     client_row,
     credential_of,
@@ -37,7 +40,7 @@ from tokenbooth.server.stores.rows import (
     credential_row,
     registered_clients,
 )
-from tokenbooth.server.stores.tables import accounts, client_apis, clients, credentials
+from tokenbooth.server.stores.tables import client_apis, clients, credential_hosts, credentials
 
 # The three look-ups that make up one client; they take `issuer` and `client_id`.
 ONE_CLIENT = tuple(
@@ -52,6 +55,21 @@ ONE_CLIENT = tuple(
         (client_apis, (client_apis.c.position,)),
         (credentials, (credentials.c.created_at, credentials.c.id)),
     )
+)
+
+HOSTS_REMEMBERED = 50  # for each credential, the latest
+
+# SQLite and PostgreSQL read this the same way.
+_NOTE_HOST = text(
+    """
+    INSERT INTO credential_hosts (credential_id, source, agent, first_at, last_at, count)
+    VALUES (:credential_id, :source, :agent, :at, :at, :count)
+    ON CONFLICT (credential_id, source) DO UPDATE SET
+        agent = excluded.agent,
+        last_at = CASE WHEN excluded.last_at > credential_hosts.last_at
+            THEN excluded.last_at ELSE credential_hosts.last_at END,
+        count = credential_hosts.count + excluded.count
+    """
 )
 
 
@@ -123,17 +141,18 @@ def add_client(connection: Connection, client: Client, first: Sequence[Credentia
         raise AlreadyExists(
             f"The issuer {client.issuer!r} has a client {client.client_id!r} already."
         )
-    _require_account(connection, client.account)
+    require_account(connection, client.account)
     connection.execute(insert(clients), client_row(client))
     _tie_to_apis(connection, client)
     for credential in first:
         add_credential(connection, credential)
 
 
-def replace_client(connection: Connection, client: Client) -> None:
+def replace_client(connection: Connection, client: Client, seen: Client | None = None) -> None:
     """Update the client and what ties it to APIs."""
     _require_client(connection, client.issuer, client.client_id)
-    _require_account(connection, client.account)
+    require_seen_client(connection, seen)
+    require_account(connection, client.account)
     connection.execute(
         update(clients)
         .where(_is_client(client.issuer, client.client_id))
@@ -147,8 +166,24 @@ def replace_client(connection: Connection, client: Client) -> None:
     _tie_to_apis(connection, client)
 
 
-def delete_client(connection: Connection, issuer: str, client_id: str) -> None:
+def require_seen_client(connection: Connection, seen: Client | None) -> None:
+    """Raise NotFound, or Stale unless the client is as it was seen."""
+    if seen is None:
+        return
+    own = select(clients.c.issuer, clients.c.client_id).where(
+        _is_client(seen.issuer, seen.client_id)
+    )
+    found = _clients_of(connection, own)
+    if not found:
+        raise _no_client(seen.issuer, seen.client_id)
+    require_seen(found[0].client, seen)
+
+
+def delete_client(
+    connection: Connection, issuer: str, client_id: str, seen: Client | None = None
+) -> None:
     """Delete the client; its credentials and ties go with it."""
+    require_seen_client(connection, seen)
     if not connection.execute(delete(clients).where(_is_client(issuer, client_id))).rowcount:
         raise _no_client(issuer, client_id)
 
@@ -161,8 +196,12 @@ def add_credential(connection: Connection, credential: Credential) -> None:
     connection.execute(insert(credentials), credential_row(credential))
 
 
-def replace_credential(connection: Connection, credential: Credential) -> None:
+def replace_credential(
+    connection: Connection, credential: Credential, seen: Credential | None = None
+) -> None:
     """Update the credential of that id, but for its last use."""
+    if seen is not None:
+        _require_seen_credential(connection, seen)
     found = connection.execute(
         update(credentials)
         .where(_is_credential(credential.issuer, credential.client_id, credential.id))
@@ -170,6 +209,17 @@ def replace_credential(connection: Connection, credential: Credential) -> None:
     )
     if not found.rowcount:
         raise _no_credential(credential.client_id, credential.id)
+
+
+def _require_seen_credential(connection: Connection, seen: Credential) -> None:
+    row = connection.execute(
+        select(credentials).where(_is_credential(seen.issuer, seen.client_id, seen.id))
+    ).first()
+    if row is None:
+        raise _no_credential(seen.client_id, seen.id)
+    current = credential_of(row)
+    used = replace(seen, last_used_at=current.last_used_at, last_used_from=current.last_used_from)
+    require_seen(current, used)
 
 
 def delete_credential(
@@ -208,20 +258,43 @@ def record_uses(connection: Connection, uses: Sequence[CredentialUse]) -> None:
                 "source": use.source,
             },
         )
+        known = select(1).where(_is_credential(use.issuer, use.client_id, use.credential_id))
+        if connection.execute(known).first():
+            _note_host(connection, use)
 
 
-def list_accounts(connection: Connection) -> tuple[Account, ...]:
-    """Return all accounts by name."""
-    return tuple(
-        account_of(row) for row in connection.execute(select(accounts).order_by(accounts.c.name))
+def _note_host(connection: Connection, use: CredentialUse) -> None:
+    noted = {
+        "credential_id": use.credential_id,
+        "source": use.source,
+        "agent": use.agent,
+        "at": use.at,
+        "count": use.count,
+    }
+    connection.execute(_NOTE_HOST, noted)
+    newest = (
+        select(credential_hosts.c.source)
+        .where(credential_hosts.c.credential_id == use.credential_id)
+        .order_by(credential_hosts.c.last_at.desc(), credential_hosts.c.source)
+        .limit(HOSTS_REMEMBERED)
+    )
+    connection.execute(
+        delete(credential_hosts).where(
+            credential_hosts.c.credential_id == use.credential_id,
+            credential_hosts.c.source.not_in(newest),
+        )
     )
 
 
-def add_account(connection: Connection, account: Account) -> None:
-    """Insert the account."""
-    if connection.execute(select(1).where(accounts.c.name == account.name)).first():
-        raise AlreadyExists(f"There is an account {account.name!r} already.")
-    connection.execute(insert(accounts), account_row(account))
+def list_hosts(connection: Connection, issuer: str, client_id: str) -> tuple[CredentialHost, ...]:
+    """Return who used the client's credentials, the latest first."""
+    chosen = (
+        select(credential_hosts)
+        .join(credentials, credentials.c.id == credential_hosts.c.credential_id)
+        .where(credentials.c.issuer == issuer, credentials.c.client_id == client_id)
+        .order_by(credential_hosts.c.last_at.desc(), credential_hosts.c.source)
+    )
+    return tuple(host_of(row) for row in connection.execute(chosen))
 
 
 def _tie_to_apis(connection: Connection, client: Client) -> None:
@@ -234,13 +307,6 @@ def _tie_to_apis(connection: Connection, client: Client) -> None:
         seen.add((tie["role"], tie["api"]))
     if ties:
         connection.execute(insert(client_apis), ties)
-
-
-def _require_account(connection: Connection, name: str | None) -> None:
-    if name is None:
-        return
-    if not connection.execute(select(1).where(accounts.c.name == name)).first():
-        raise NotFound(f"There is no account {name!r}.")
 
 
 def _require_client(connection: Connection, issuer: str, client_id: str) -> None:

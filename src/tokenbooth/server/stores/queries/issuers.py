@@ -7,6 +7,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from tokenbooth.server.records import Api, Issuer, StoredKey
 from tokenbooth.server.stores.contract import AlreadyExists, NotFound, StillInUse
+from tokenbooth.server.stores.queries.seen import require_seen
 from tokenbooth.server.stores.rows import (
     api_of,
     api_row,
@@ -35,9 +36,12 @@ def add_issuer(connection: Connection, issuer: Issuer, first_keys: Sequence[Stor
         add_key(connection, key)
 
 
-def replace_issuer(connection: Connection, issuer: Issuer) -> None:
+def replace_issuer(connection: Connection, issuer: Issuer, seen: Issuer | None = None) -> None:
     """Update the issuer of that name."""
     require_issuer(connection, issuer.name)
+    if seen is not None:
+        chosen = select(issuers).where(issuers.c.name == issuer.name)
+        require_seen(issuer_of(connection.execute(chosen).one()), seen)
     _refuse_taken_marks(connection, issuer)
     connection.execute(
         update(issuers).where(issuers.c.name == issuer.name).values(issuer_row(issuer))
@@ -79,16 +83,18 @@ def add_api(connection: Connection, api: Api) -> None:
     connection.execute(insert(apis), api_row(api))
 
 
-def replace_api(connection: Connection, api: Api) -> None:
+def replace_api(connection: Connection, api: Api, seen: Api | None = None) -> None:
     """Update the API of that name."""
     require_api(connection, api.issuer, api.name)
+    _require_seen_api(connection, seen)
     _refuse_taken_audience(connection, api)
     connection.execute(update(apis).where(_is_api(api.issuer, api.name)).values(api_row(api)))
 
 
-def delete_api(connection: Connection, issuer: str, name: str) -> None:
+def delete_api(connection: Connection, issuer: str, name: str, seen: Api | None = None) -> None:
     """Delete the API unless a client is tied to it."""
     require_api(connection, issuer, name)
+    _require_seen_api(connection, seen)
     users = (
         connection.execute(
             select(client_apis.c.client_id)
@@ -104,6 +110,12 @@ def delete_api(connection: Connection, issuer: str, name: str) -> None:
         named = ", ".join(repr(user) for user in users[:3]) + (", …" if len(users) > 3 else "")
         raise StillInUse(f"The API {name!r} is still in use by clients: {named}.")
     connection.execute(delete(apis).where(_is_api(issuer, name)))
+
+
+def _require_seen_api(connection: Connection, seen: Api | None) -> None:
+    if seen is not None:
+        chosen = select(apis).where(_is_api(seen.issuer, seen.name))
+        require_seen(api_of(connection.execute(chosen).one()), seen)
 
 
 def require_api(connection: Connection, issuer: str, name: str) -> None:

@@ -1,0 +1,175 @@
+"""What happened: the audit trail, refusals and counts."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from tokenbooth.server.audit import next_entries
+from tokenbooth.server.audit_records import (
+    AuditEntry,
+    AuditHead,
+    Event,
+    EventFilter,
+    RefusedRequest,
+    Usage,
+)
+from tokenbooth.server.stores.activity_rows import (
+    entry_of,
+    entry_row,
+    refused_of,
+    refused_row,
+    usage_of,
+    usage_row,
+)
+from tokenbooth.server.stores.tables import audit, audit_head, clients, refused_requests, usage
+
+# SQLite and PostgreSQL read these the same way.
+_COUNT = text(
+    """
+    INSERT INTO usage (hour, issuer, client_id, outcome, count)
+    VALUES (:hour, :issuer, :client_id, :outcome, :count)
+    ON CONFLICT (hour, issuer, client_id, outcome)
+    DO UPDATE SET count = usage.count + excluded.count
+    """
+)
+_KEEP_REFUSED = text(
+    """
+    INSERT INTO refused_requests
+        (request_id, at, endpoint, status, error, reason, issuer, client_id, source, agent, method)
+    VALUES (:request_id, :at, :endpoint, :status, :error, :reason, :issuer, :client_id, :source,
+        :agent, :method)
+    ON CONFLICT (request_id) DO NOTHING
+    """
+)
+
+
+def add_events(connection: Connection, events: Sequence[Event]) -> None:
+    """Put events behind the trail; whoever else does so waits until the commit."""
+    if not events:
+        return
+    # An update takes the row's lock on every engine, and returns what the last one left.
+    locked = update(audit_head).values(seq=audit_head.c.seq).returning(audit_head)
+    _, seq, newest = connection.execute(locked).one()
+    entries = next_entries(AuditHead(seq=seq, hash=newest), events)
+    connection.execute(insert(audit), [entry_row(entry) for entry in entries])
+    last = entries[-1]
+    connection.execute(update(audit_head).values(seq=last.seq, hash=last.hash))
+
+
+def list_events(
+    connection: Connection, asked: EventFilter, *, before: int | None, limit: int
+) -> tuple[AuditEntry, ...]:
+    """Return matching entries, the newest first."""
+    chosen = select(audit).where(*_conditions(asked))
+    if before is not None:
+        chosen = chosen.where(audit.c.seq < before)
+    return _entries(connection, chosen.order_by(audit.c.seq.desc()).limit(limit))
+
+
+def audit_trail(connection: Connection, after: int, limit: int) -> tuple[AuditEntry, ...]:
+    """Return entries in their order."""
+    chosen = select(audit).where(audit.c.seq > after).order_by(audit.c.seq)
+    return _entries(connection, chosen.limit(limit))
+
+
+def head(connection: Connection) -> AuditHead:
+    """Return the newest entry's number and hash."""
+    _, seq, newest = connection.execute(select(audit_head)).one()
+    return AuditHead(seq=seq, hash=newest)
+
+
+def record(
+    connection: Connection, counted: Iterable[Usage], refused: Iterable[RefusedRequest]
+) -> None:
+    """Add to the counts, and keep the refusals."""
+    # In one order everywhere: two nodes that write the same rows must not wait for each other.
+    for each in sorted(counted, key=lambda one: (one.hour, one.issuer, one.client_id, one.outcome)):
+        connection.execute(_COUNT, usage_row(each))
+    for request in refused:
+        connection.execute(_KEEP_REFUSED, refused_row(request))
+
+
+def find_refused(connection: Connection, request_id: str) -> RefusedRequest | None:
+    """Return the refusal of that request."""
+    chosen = select(refused_requests).where(refused_requests.c.request_id == request_id)
+    row = connection.execute(chosen).first()
+    return None if row is None else refused_of(row)
+
+
+def list_refused(
+    connection: Connection,
+    *,
+    issuer: str | None,
+    client_id: str | None,
+    account: str | None,
+    limit: int,
+) -> tuple[RefusedRequest, ...]:
+    """Return refusals, the latest first."""
+    table = refused_requests
+    chosen = select(table)
+    if account is not None:
+        chosen = chosen.join(clients, _same_client(table)).where(clients.c.account == account)
+    if issuer is not None:
+        chosen = chosen.where(table.c.issuer == issuer)
+    if client_id is not None:
+        chosen = chosen.where(table.c.client_id == client_id)
+    latest = chosen.order_by(table.c.at.desc(), table.c.request_id).limit(limit)
+    return tuple(refused_of(row) for row in connection.execute(latest))
+
+
+def list_usage(
+    connection: Connection,
+    *,
+    since: float,
+    issuer: str | None,
+    client_id: str | None,
+    account: str | None,
+) -> tuple[Usage, ...]:
+    """Return counts, the oldest first."""
+    chosen = select(usage).where(usage.c.hour >= since)
+    if account is not None:
+        chosen = chosen.join(clients, _same_client(usage)).where(clients.c.account == account)
+    if issuer is not None:
+        chosen = chosen.where(usage.c.issuer == issuer)
+    if client_id is not None:
+        chosen = chosen.where(usage.c.client_id == client_id)
+    order = (usage.c.hour, usage.c.issuer, usage.c.client_id, usage.c.outcome)
+    return tuple(usage_of(row) for row in connection.execute(chosen.order_by(*order)))
+
+
+def forget(connection: Connection, *, refused_before: float, usage_before: float) -> None:
+    """Delete old refusals and counts."""
+    connection.execute(delete(refused_requests).where(refused_requests.c.at < refused_before))
+    connection.execute(delete(usage).where(usage.c.hour < usage_before))
+
+
+def _same_client(table: object) -> ColumnElement[bool]:
+    columns = table.c  # type: ignore[attr-defined]  # either of the two tables above
+    return and_(clients.c.issuer == columns.issuer, clients.c.client_id == columns.client_id)
+
+
+def _conditions(asked: EventFilter) -> list[ColumnElement[bool]]:
+    found = [
+        audit.c[name] == value
+        for name in ("account", "issuer", "client_id", "actor", "request_id")
+        if (value := getattr(asked, name)) is not None
+    ]
+    if asked.type is not None and asked.type.endswith("_"):
+        found.append(func.substr(audit.c.type, 1, len(asked.type)) == asked.type)
+    elif asked.type is not None:
+        found.append(audit.c.type == asked.type)
+    if asked.since is not None:
+        found.append(audit.c.at >= asked.since)
+    if asked.until is not None:
+        found.append(audit.c.at < asked.until)
+    if asked.text is not None:
+        searched = ("subject", "reason", "actor", "source", "client_id")
+        found.append(
+            or_(*(audit.c[name].icontains(asked.text, autoescape=True) for name in searched))
+        )
+    return found
+
+
+def _entries(connection: Connection, chosen: Select[tuple[object, ...]]) -> tuple[AuditEntry, ...]:
+    return tuple(entry_of(row) for row in connection.execute(chosen))

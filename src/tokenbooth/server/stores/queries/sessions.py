@@ -1,0 +1,82 @@
+"""Signed-in browsers, and answers that are kept for whoever repeats a request."""
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from tokenbooth.server.people_records import KeptAnswer, Member, Session
+from tokenbooth.server.stores.contract import NotFound
+from tokenbooth.server.stores.people_rows import answer_of, answer_row, session_of, session_row
+from tokenbooth.server.stores.queries.accounts import get_member
+from tokenbooth.server.stores.tables import kept_answers, sessions
+
+
+def add_session(connection: Connection, session: Session) -> None:
+    """Insert the session."""
+    if get_member(connection, session.member) is None:
+        raise NotFound("There is no such member.")
+    connection.execute(insert(sessions), session_row(session))
+
+
+def get_session(connection: Connection, digest: str) -> tuple[Session, Member] | None:
+    """Return the session with its member."""
+    row = connection.execute(select(sessions).where(sessions.c.digest == digest)).first()
+    if row is None:
+        return None
+    session = session_of(row)
+    member = get_member(connection, session.member)
+    return None if member is None else (session, member)
+
+
+def replace_session(connection: Connection, session: Session) -> None:
+    """Update the session of that digest."""
+    chosen = update(sessions).where(sessions.c.digest == session.digest)
+    if not connection.execute(chosen.values(session_row(session))).rowcount:
+        raise NotFound("The session has ended.")
+
+
+def list_sessions(connection: Connection, member_id: str) -> tuple[Session, ...]:
+    """Return the member's sessions, the latest first."""
+    chosen = select(sessions).where(sessions.c.member == member_id)
+    ordered = chosen.order_by(sessions.c.seen_at.desc(), sessions.c.digest)
+    return tuple(session_of(row) for row in connection.execute(ordered))
+
+
+def delete_sessions(
+    connection: Connection, member_id: str, *, only: str | None = None, but: str | None = None
+) -> int:
+    """Delete the member's sessions, and return how many."""
+    chosen = delete(sessions).where(sessions.c.member == member_id)
+    if only is not None:
+        chosen = chosen.where(sessions.c.digest == only)
+    if but is not None:
+        chosen = chosen.where(sessions.c.digest != but)
+    return connection.execute(chosen).rowcount
+
+
+def keep_answer(connection: Connection, answer: KeptAnswer, now: float) -> KeptAnswer:
+    """Insert the answer unless a living one has its key; return the one that has it."""
+    own = kept_answers.c.key == answer.key
+    connection.execute(delete(kept_answers).where(own, kept_answers.c.expires_at <= now))
+    row = connection.execute(select(kept_answers).where(own).with_for_update()).first()
+    if row is not None:
+        return answer_of(row)
+    connection.execute(insert(kept_answers), answer_row(answer))
+    return answer
+
+
+def finish_answer(connection: Connection, answer: KeptAnswer) -> None:
+    """Update the answer of that key."""
+    chosen = update(kept_answers).where(kept_answers.c.key == answer.key)
+    connection.execute(chosen.values(answer_row(answer)))
+
+
+def drop_answer(connection: Connection, key: str) -> None:
+    """Delete the answer of that key."""
+    connection.execute(delete(kept_answers).where(kept_answers.c.key == key))
+
+
+def forget_expired(connection: Connection, now: float) -> int:
+    """Delete sessions and answers that expired before `now`."""
+    return sum(
+        connection.execute(delete(table).where(table.c.expires_at < now)).rowcount
+        for table in (sessions, kept_answers)
+    )
