@@ -20,6 +20,7 @@ from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.endpoints.health import healthz, readyz
 from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
+from tokenbooth.server.imported_secrets import ImportedSecrets
 from tokenbooth.server.issuer_view import CertificateOffer
 from tokenbooth.server.key_keeping import KeyKeeper, KeysAreBusy
 from tokenbooth.server.keyring import Keyring
@@ -108,6 +109,7 @@ class TokenService:
             finally:
                 keeping.cancel()
                 await asyncio.gather(keeping, return_exceptions=True)
+                await service.imported_secrets.close()
                 with contextlib.suppress(StoreUnavailable):
                     await service.last_uses.write(service.store)
         finally:
@@ -144,6 +146,9 @@ class TokenService:
             store=booth.store,
             registry=registry,
             secrets=booth.secrets,
+            imported_secrets=ImportedSecrets(
+                store=booth.store, secrets=booth.secrets, clock=booth.clock
+            ),
             last_uses=LastUses(),
             remote_keys=RemoteKeys(self._public_fetch, booth.clock),
             failures=FailureBudgets.of(self._settings, booth.clock),

@@ -35,6 +35,9 @@ class Failure:
     reason: str
 
 
+_WRONG_SECRET = Failure("wrong_secret")
+
+
 async def authenticate(
     presented: Presented,
     *,
@@ -86,6 +89,8 @@ async def _proved(
         remembered = registry.remembered(issuer.name, client_id)
         known = remembered or await registry.client(issuer.name, client_id)
         outcome = _check(known, secret, secrets=secrets, now=now)
+        if known is not None and known.imported and outcome == _WRONG_SECRET:
+            outcome = await _check_imported(known, secret, service=service, now=now)
         if isinstance(outcome, Credential) and known is not None:
             return with_registered_method(known, outcome, presented.method, proof="secret")
         if isinstance(outcome, Failure) and outcome.reason != "unknown_client":
@@ -112,8 +117,22 @@ def _check(
             matching = candidate.credential
     if known is None:
         return Failure("unknown_client")
+    return _WRONG_SECRET if matching is None else _usable(known, matching, now)
+
+
+async def _check_imported(
+    known: KnownClient, secret: Secret, *, service: Service, now: float
+) -> Credential | Failure:
+    matching = await service.imported_secrets.find(secret, known.imported)
     if matching is None:
-        return Failure("wrong_secret")
+        return _WRONG_SECRET
+    outcome = _usable(known, matching, now)
+    if isinstance(outcome, Credential):
+        service.imported_secrets.replace(matching, known.client, secret)
+    return outcome
+
+
+def _usable(known: KnownClient, matching: Credential, now: float) -> Credential | Failure:
     if not matching.is_valid_at(now):
         return Failure("expired_secret")
     if not known.client.enabled:

@@ -15,6 +15,7 @@ from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.server.client_certificates import KnownCertificate, known_certificates
 from tokenbooth.server.client_keys import KnownKey, KnownKeyPlace, known_keys
 from tokenbooth.server.federation import KnownTrust, known_trusts
+from tokenbooth.server.imported_secrets import ImportedSecret, imported_secrets
 from tokenbooth.server.issuer_view import (
     NO_OFFER,
     CertificateOffer,
@@ -32,7 +33,7 @@ from tokenbooth.server.records import (
     RegisteredClient,
     StoredKey,
 )
-from tokenbooth.server.secrets import stored_digest
+from tokenbooth.server.secrets import is_own_digest, stored_digest
 from tokenbooth.server.stores.contract import Store
 from tokenbooth.server.vault import VaultError
 
@@ -55,6 +56,7 @@ class KnownClient:
     key_places: tuple[KnownKeyPlace, ...] = ()
     trusts: tuple[KnownTrust, ...] = ()
     certificates: tuple[KnownCertificate, ...] = ()
+    imported: tuple[ImportedSecret, ...] = ()
     # What was decided for it, for `policy` alone: goes when the client changes or is forgotten.
     decisions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -183,9 +185,10 @@ def _know(registered: RegisteredClient) -> KnownClient:
         key_places=key_places,
         trusts=known_trusts(registered.credentials),
         certificates=known_certificates(registered.credentials),
+        imported=imported_secrets(registered.credentials),
         secrets=tuple(
             KnownSecret(credential=credential, digest=stored_digest(credential.data))
             for credential in registered.credentials
-            if credential.kind == "secret"
+            if credential.kind == "secret" and is_own_digest(credential.data)
         ),
     )

@@ -77,6 +77,11 @@ class SecretOffice:
         return hmac.compare_digest(self.digest_bytes(unverified_secret), stored_digest(stored))
 
 
+def is_own_digest(stored: str) -> bool:
+    """Whether it is a digest that `SecretOffice` made; others come from other systems."""
+    return stored.startswith(_SCHEME)
+
+
 def stored_digest(stored: str) -> bytes:
     """Return the bare digest of a stored one; raises ValueError for an unknown scheme."""
     scheme, digest = stored[: len(_SCHEME)], stored[len(_SCHEME) :]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import Networks
+from tokenbooth.server.imported_secrets import ImportedSecrets
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.quota import Quotas
 from tokenbooth.server.rate_limit import FailureBudgets
@@ -25,6 +26,7 @@ class Service:
     store: Store
     registry: Registry
     secrets: SecretOffice
+    imported_secrets: ImportedSecrets
     last_uses: LastUses
     remote_keys: RemoteKeys
     failures: FailureBudgets
