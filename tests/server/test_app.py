@@ -274,7 +274,7 @@ async def broken(town):
             issuer="default",
             client_id="ada",
             kind="secret",
-            data="bcrypt$nonsense",
+            data="hmac-sha256$nonsense",
             created_at=town.clock.now(),
         )
     )
