@@ -1,0 +1,1 @@
+"""The web pages on top of `tokenbooth.management`."""
