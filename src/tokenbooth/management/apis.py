@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from tokenbooth.management.differences import differences
 from tokenbooth.management.errors import BadInput, Conflict, Missing, no_such
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_api_name, shown
+from tokenbooth.management.rights import require
+from tokenbooth.management.versions import refuse_outdated
 from tokenbooth.protocol.authorization_details import (
     DetailType,
     DetailTypesRefused,
@@ -87,8 +90,9 @@ async def create_api(
     policy: ApiPolicy = NO_POLICY,
 ) -> ApiView:
     """Make an API; `scopes` are names separated by spaces."""
+    require(booth, "apis:write", whole=True)
     check_api_name(name)
-    _check_audience(audience)
+    check_audience(audience)
     scope = read_scope(scopes)
     check_api_policy(policy)
     await find_issuer(booth, issuer)
@@ -106,12 +110,21 @@ async def create_api(
         created_at=booth.clock.now(),
         policy=policy,
     )
-    await booth.store.add_api(api)
+    created = booth.event(
+        "api_created",
+        issuer=issuer,
+        subject=name,
+        audience=audience,
+        scopes=list(scope_names(api)),
+        self_service=self_service,
+    )
+    await booth.store.add_api(api, audit=[created])
     return view_api(api)
 
 
 async def list_apis(booth: Booth, *, issuer: str | None = None) -> tuple[ApiView, ...]:
     """Return the APIs of one issuer, or of all."""
+    require(booth, "apis:read")
     if issuer is not None:
         await find_issuer(booth, issuer)
     return tuple(view_api(api) for api in await booth.store.list_apis(issuer))
@@ -119,23 +132,28 @@ async def list_apis(booth: Booth, *, issuer: str | None = None) -> tuple[ApiView
 
 async def show_api(booth: Booth, name: str, *, issuer: str = DEFAULT_ISSUER) -> ApiView:
     """Return one API; raises Missing."""
+    require(booth, "apis:read")
     return view_api(await find_api(booth, name, issuer=issuer))
 
 
 async def add_scopes(
-    booth: Booth, name: str, *, scopes: str, issuer: str = DEFAULT_ISSUER
+    booth: Booth,
+    name: str,
+    *,
+    scopes: str,
+    issuer: str = DEFAULT_ISSUER,
+    version: str | None = None,
 ) -> ApiView:
     """Give the API further scopes; clients get none of them by that."""
+    require(booth, "apis:write", whole=True)
     api = await find_api(booth, name, issuer=issuer)
     wanted = read_scope(scopes)
     if not wanted:
         raise BadInput("Name at least one scope to add.")
     known = scope_names(api)
     more = [ApiScope(name=each) for each in wanted if each not in known]
-    changed = replace(api, scopes=(*api.scopes, *more))
-    if more:
-        await booth.store.replace_api(changed)
-    return view_api(changed)
+    refuse_outdated(api, version)
+    return await _replace(booth, api, replace(api, scopes=(*api.scopes, *more)))
 
 
 async def change_policy(
@@ -145,8 +163,10 @@ async def change_policy(
     claims: Mapping[str, Any] | None = None,
     authorization_details: tuple[DetailType, ...] | None = None,
     issuer: str = DEFAULT_ISSUER,
+    version: str | None = None,
 ) -> ApiView:
-    """Replace what is given, and leave the rest; raises Missing or BadInput."""
+    """Replace what is given, and leave the rest; raises Missing, BadInput or Outdated."""
+    require(booth, "apis:write", whole=True)
     api = await find_api(booth, name, issuer=issuer)
     policy = api.policy
     if claims is not None:
@@ -154,8 +174,19 @@ async def change_policy(
     if authorization_details is not None:
         policy = replace(policy, authorization_details=authorization_details)
     check_api_policy(policy)
-    changed = replace(api, policy=policy)
-    await booth.store.replace_api(changed)
+    refuse_outdated(api, version)
+    return await _replace(booth, api, replace(api, policy=policy))
+
+
+async def _replace(booth: Booth, api: Api, changed: Api) -> ApiView:
+    if changed != api:
+        event = booth.event(
+            "api_changed",
+            issuer=api.issuer,
+            subject=api.name,
+            changes=differences(api, changed),
+        )
+        await booth.store.replace_api(changed, seen=api, audit=[event])
     return view_api(changed)
 
 
@@ -176,10 +207,15 @@ def check_api_policy(policy: ApiPolicy) -> None:
         raise BadInput(str(error)) from error
 
 
-async def delete_api(booth: Booth, name: str, *, issuer: str = DEFAULT_ISSUER) -> ApiView:
+async def delete_api(
+    booth: Booth, name: str, *, issuer: str = DEFAULT_ISSUER, version: str | None = None
+) -> ApiView:
     """Delete the API; raises Missing, or StillInUse while a client has access to it."""
+    require(booth, "apis:write", whole=True)
     api = await find_api(booth, name, issuer=issuer)
-    await booth.store.delete_api(issuer, name)
+    refuse_outdated(api, version)
+    deleted = booth.event("api_deleted", issuer=issuer, subject=name, audience=api.audience)
+    await booth.store.delete_api(issuer, name, seen=api, audit=[deleted])
     return view_api(api)
 
 
@@ -195,8 +231,8 @@ def choose_scopes(apis: Sequence[Api], wanted: Scope | None) -> tuple[tuple[str,
     return tuple(tuple(name for name in scope_names(api) if name in wanted.names) for api in apis)
 
 
-def _check_audience(audience: str) -> None:
-    """An absolute URI without a fragment (RFC 8707 §2)."""
+def check_audience(audience: str) -> None:
+    """Refuse what is no absolute URI, or has a fragment (RFC 8707 §2); raises BadInput."""
     try:
         parts = urlsplit(audience)
     except ValueError as error:

@@ -4,9 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tokenbooth.management.addresses import issuer_url, token_endpoint
+from tokenbooth.management.differences import differences
 from tokenbooth.management.errors import BadInput, Conflict, Missing, no_such
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_issuer_name
+from tokenbooth.management.rights import require
+from tokenbooth.management.versions import refuse_outdated
 from tokenbooth.protocol.dialects import STANDARD
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server import revocations
@@ -79,6 +82,7 @@ async def create_issuer(
     policy: IssuerPolicy = NO_POLICY,
 ) -> IssuerView:
     """Make an issuer with its keys; what is None comes from the dialect."""
+    require(booth, "issuers:write", whole=True)
     check_issuer_name(
         name, dialect_paths=tuple(known.token_path for known in booth.dialects.values())
     )
@@ -106,39 +110,62 @@ async def create_issuer(
         policy=policy,
     )
     check_profile(issuer)
-    _check_lifetime("token", issuer.token_lifetime, LONGEST_TOKEN)
-    _check_lifetime("refresh token", issuer.refresh_lifetime, LONGEST_REFRESH)
+    check_lifetime("token", issuer.token_lifetime, LONGEST_TOKEN)
+    check_lifetime("refresh token", issuer.refresh_lifetime, LONGEST_REFRESH)
     for other in await booth.store.list_issuers():
         if other.name == name:
             raise Conflict(f"There is an issuer {name!r} already.")
         # Two issuers of one name in the tokens could speak for each other.
         if issuer_url(booth, other) == issuer_url(booth, issuer):
             raise Conflict(f"The URL {url} belongs to the issuer {other.name!r} already.")
-    await booth.store.add_issuer(issuer, new_issuer_keys(issuer, booth.vault, now))
+    created = booth.event(
+        "issuer_created",
+        issuer=name,
+        dialect=dialect,
+        url=url,
+        token_format=issuer.token_format,
+        alg=alg,
+    )
+    keys = new_issuer_keys(issuer, booth.vault, now)
+    await booth.store.add_issuer(issuer, keys, audit=[created])
     return view_issuer(booth, issuer)
 
 
 async def list_issuers(booth: Booth) -> tuple[IssuerView, ...]:
     """Return all issuers by name."""
+    require(booth, "issuers:read")
     return tuple(view_issuer(booth, issuer) for issuer in await booth.store.list_issuers())
 
 
 async def show_issuer(booth: Booth, name: str) -> IssuerView:
     """Return one issuer; raises Missing."""
+    require(booth, "issuers:read")
     return view_issuer(booth, await find_issuer(booth, name))
 
 
-async def set_profile(booth: Booth, name: str, profile: ProfileName) -> IssuerView:
+async def set_profile(
+    booth: Booth, name: str, profile: ProfileName, *, version: str | None = None
+) -> IssuerView:
     """Have the issuer follow another profile; raises BadInput where it cannot.
 
     Its clients stay as they are: what the profile forbids them is refused when they try.
     """
+    require(booth, "issuers:write", whole=True)
     issuer = await find_issuer(booth, name)
+    refuse_outdated(issuer, version)
     changed = replace(issuer, policy=replace(issuer.policy, profile=profile))
     check_profile(changed)
-    if changed != issuer:
-        await booth.store.replace_issuer(changed)
+    await replace_issuer(booth, issuer, changed)
     return view_issuer(booth, changed)
+
+
+async def replace_issuer(booth: Booth, seen: Issuer, changed: Issuer, *, reason: str = "") -> None:
+    """Store a changed issuer unless others changed it meanwhile, and record what changed."""
+    if changed != seen:
+        event = booth.event(
+            "issuer_changed", issuer=seen.name, reason=reason, changes=differences(seen, changed)
+        )
+        await booth.store.replace_issuer(changed, seen=seen, audit=[event])
 
 
 def check_profile(issuer: Issuer) -> None:
@@ -150,11 +177,16 @@ def check_profile(issuer: Issuer) -> None:
 
 async def revoke_issuer_tokens(booth: Booth, name: str) -> IssuerView:
     """End every token that the issuer issued so far, to every client."""
+    require(booth, "issuers:write", whole=True)
     issuer = await find_issuer(booth, name)
-    await booth.store.revoke([revocations.of_issuer(name, booth.clock.now())])
+    await booth.store.revoke(
+        [revocations.of_issuer(name, booth.clock.now())],
+        audit=[booth.event("issuer_tokens_revoked", issuer=name)],
+    )
     return view_issuer(booth, issuer)
 
 
-def _check_lifetime(what: str, seconds: int, longest: int) -> None:
+def check_lifetime(what: str, seconds: int, longest: int) -> None:
+    """Refuse tokens that live too long, or not at all; raises BadInput."""
     if not 1 <= seconds <= longest:
         raise BadInput(f"A {what} lives from 1 second to {longest // 86_400} days.")

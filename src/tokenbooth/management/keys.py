@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Literal
 
 from tokenbooth.management.errors import BadInput, Conflict, Failed, Missing, no_such
-from tokenbooth.management.issuers import check_profile, find_issuer
+from tokenbooth.management.issuers import check_profile, find_issuer, replace_issuer
 from tokenbooth.management.moments import moment
+from tokenbooth.management.rights import require
 from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
@@ -15,7 +16,7 @@ from tokenbooth.server.key_keeping import DATABASE, KeyKeeper, KeysAreBusy, Plac
 from tokenbooth.server.keyring import SERVICE, open_key
 from tokenbooth.server.pkcs11 import DeviceRefused, Pkcs11Signer
 from tokenbooth.server.pkcs11_uri import Pkcs11Uri, UriRefused
-from tokenbooth.server.records import KeyPurpose, StoredKey
+from tokenbooth.server.records import IssuerPolicy, KeyPurpose, StoredKey
 from tokenbooth.server.revocations import of_pulled_key
 from tokenbooth.server.rotation import DAY, current_key, is_needed
 from tokenbooth.server.vault import VaultError
@@ -58,6 +59,7 @@ class ScheduleView:
 
 async def list_keys(booth: Booth, *, issuer: str | None = None) -> tuple[KeyView, ...]:
     """Return the keys of one issuer, or of all, by issuer and purpose, oldest first."""
+    require(booth, "keys:read", whole=True)
     if issuer is not None:
         await find_issuer(booth, issuer)
     stored = [
@@ -84,6 +86,7 @@ async def rotate_key(
     `alg` is the issuer's from then on. `signer` is "database" or a PKCS#11 URI; None: where the
     key in use is.
     """
+    require(booth, "keys:write", whole=True)
     found = await find_issuer(booth, issuer)
     if sealing and (alg is not None or signer is not None):
         raise BadInput("A sealing key has no algorithm to choose, and lies in the database.")
@@ -97,14 +100,14 @@ async def rotate_key(
     purpose: KeyPurpose = "seal" if sealing else "sign"
     place = _place(signer)
     if wished != found:  # first, or the service would bring the old algorithm back
-        await booth.store.replace_issuer(wished)
+        await replace_issuer(booth, found, wished)
     try:
         made = await _keeper(booth).rotate(
             wished, purpose, lead=max(lead, SHORTEST_LEAD), place=place
         )
     except (DeviceRefused, KeyRefused, KeysAreBusy) as error:
         if wished != found:
-            await booth.store.replace_issuer(found)
+            await replace_issuer(booth, wished, found, reason="the key could not be made")
         raise Failed(str(error)) from error
     return _view(booth, made, [made])
 
@@ -113,6 +116,7 @@ async def remove_key(
     booth: Booth, kid: str, *, issuer: str | None = None, force: bool = False
 ) -> KeyView:
     """Delete a key; with `force`, even one whose tokens are about: they are worth nothing then."""
+    require(booth, "keys:write", whole=True)
     stored = [key for key in await booth.store.list_keys() if key.issuer != SERVICE]
     found = [key for key in stored if key.kid == kid and issuer in (None, key.issuer)]
     if not found:
@@ -126,7 +130,12 @@ async def remove_key(
             "Rotate it and let it expire, or end all its tokens at once with --force."
         )
     try:
-        await _keeper(booth).remove(await find_issuer(booth, key.issuer), key.purpose, kid)
+        await _keeper(booth).remove(
+            await find_issuer(booth, key.issuer),
+            key.purpose,
+            kid,
+            reason="forced" if is_pulled else "",
+        )
     except (DeviceRefused, KeyRefused, KeysAreBusy) as error:
         raise Failed(str(error)) from error
     if is_pulled and key.purpose == "sign":
@@ -142,20 +151,16 @@ async def schedule_keys(
     publish_ahead: int | None = None,
 ) -> ScheduleView:
     """Set what is given, and return what the issuer's keys go by."""
+    is_change = lifetime_days is not None or publish_ahead is not None
+    require(booth, "keys:write" if is_change else "keys:read", whole=True)
     found = await find_issuer(booth, issuer)
     policy = found.policy
     if lifetime_days is not None:
         policy = replace(policy, key_lifetime_days=lifetime_days)
     if publish_ahead is not None:
         policy = replace(policy, key_publish_ahead=publish_ahead)
-    if not 1 <= policy.key_lifetime_days <= 3650:
-        raise BadInput("A key is in use from 1 day to 10 years.")
-    if policy.key_publish_ahead < LEAST_PUBLISH_AHEAD:
-        raise BadInput("Publish keys at least 15 minutes ahead: verifiers cache the key set.")
-    if policy.key_publish_ahead > policy.key_lifetime_days * DAY / 2:
-        raise BadInput("Publish keys at most half their lifetime ahead.")
-    if policy != found.policy:
-        await booth.store.replace_issuer(replace(found, policy=policy))
+    check_schedule(policy)
+    await replace_issuer(booth, found, replace(found, policy=policy))
     return ScheduleView(
         issuer=issuer,
         lifetime_days=policy.key_lifetime_days,
@@ -163,8 +168,18 @@ async def schedule_keys(
     )
 
 
+def check_schedule(policy: IssuerPolicy) -> None:
+    """Refuse a schedule by which keys would come too late or never; raises BadInput."""
+    if not 1 <= policy.key_lifetime_days <= 3650:
+        raise BadInput("A key is in use from 1 day to 10 years.")
+    if policy.key_publish_ahead < LEAST_PUBLISH_AHEAD:
+        raise BadInput("Publish keys at least 15 minutes ahead: verifiers cache the key set.")
+    if policy.key_publish_ahead > policy.key_lifetime_days * DAY / 2:
+        raise BadInput("Publish keys at most half their lifetime ahead.")
+
+
 def _keeper(booth: Booth) -> KeyKeeper:
-    return KeyKeeper(store=booth.store, vault=booth.vault, clock=booth.clock)
+    return KeyKeeper(store=booth.store, vault=booth.vault, clock=booth.clock, actor=booth.actor)
 
 
 def _place(signer: str | None) -> Place | None:
