@@ -5,9 +5,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tokenbooth.console.all_pages import ALL_PAGES
 from tokenbooth.console.cookies import SessionCookie
 from tokenbooth.console.frame import Frame, Page
-from tokenbooth.console.pages import ALL_PAGES
 from tokenbooth.console.templates import Templates
 from tokenbooth.management.addresses import service_url
 from tokenbooth.server.bootstrap import Booth

@@ -1,4 +1,4 @@
-"""What one page leaves for the next to say, once: "The client was disabled." """
+"""What one page leaves for the next to say, once, like that a client was disabled."""
 
 import base64
 import binascii
