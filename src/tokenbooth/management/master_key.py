@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokenbooth.management.errors import BadInput, Failed
+from tokenbooth.management.rights import require
 from tokenbooth.server.bootstrap import Booth, master_key_file
 from tokenbooth.server.keyring import reseal_key
 from tokenbooth.server.vault import Vault, make_master_key, read_master_keys, replace_master_keys
@@ -27,6 +28,7 @@ async def reseal(booth: Booth, new_file: Path) -> Resealed:
     one first, afterwards: whatever is interrupted, everything opens. Where that file cannot be
     written, the service has to be started with `new_file`.
     """
+    require(booth, "keys:write", whole=True)
     service_file, new_key, old_keys = _read(master_key_file(booth.settings), new_file)
     is_writable = _replace(service_file, [*old_keys, new_key])
     count = await _reseal_all(booth, Vault(new_key))
@@ -53,7 +55,8 @@ async def _reseal_all(booth: Booth, new: Vault) -> int:
         then = [
             reseal_key(key, new if new.seals_like(key.sealed) else booth.vault, new) for key in seen
         ]
-        if await booth.store.exchange_keys(seen, then):
+        changed = booth.event("master_key_changed", keys=len(then))
+        if await booth.store.exchange_keys(seen, then, audit=[changed]):
             return len(then)
     raise Failed("The keys are being changed by others; try again.")
 

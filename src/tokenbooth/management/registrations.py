@@ -12,6 +12,7 @@ from tokenbooth.management.errors import BadInput
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import shown
+from tokenbooth.management.rights import require
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.bootstrap import Booth
@@ -56,6 +57,7 @@ async def create_token(
     uses: int = 1,
 ) -> NewInitialToken:
     """Make a token that registers `uses` clients, with no more than this; raises BadInput."""
+    require(booth, "clients:write", whole=True)
     owner = await find_issuer(booth, issuer)
     if not apis:
         raise BadInput("Name at least one API that the clients may call.")
@@ -76,6 +78,16 @@ async def create_token(
         uses=uses,
         expires_at=booth.clock.now() + expires_in,
     )
+    # The token itself is sealed and stored nowhere: what is recorded is all that is known of it.
+    created = booth.event(
+        "registration_token_created",
+        issuer=issuer,
+        subject=token.id,
+        apis=[each.api for each in token.access],
+        uses=uses,
+        expires_at=token.expires_at,
+    )
+    await booth.store.add_events([created])
     return NewInitialToken(
         initial_access_token=RegistrationOffice(booth.secrets).initial(token),
         token_id=token.id,
@@ -91,8 +103,12 @@ async def create_token(
 
 async def revoke_token(booth: Booth, token_id: str, *, issuer: str = DEFAULT_ISSUER) -> None:
     """End an initial access token; the clients that it registered stay."""
+    require(booth, "clients:write", whole=True)
     await find_issuer(booth, issuer)
     if len(token_id) != 2 * _ID_BYTES or not token_id.isalnum():
         raise BadInput(f"{shown(token_id)} is no token id: it was told beside the token.")
     expires_at = booth.clock.now() + LONGEST
-    await booth.store.revoke([of_initial_token(issuer, token_id, expires_at)])
+    await booth.store.revoke(
+        [of_initial_token(issuer, token_id, expires_at)],
+        audit=[booth.event("registration_token_revoked", issuer=issuer, subject=token_id)],
+    )

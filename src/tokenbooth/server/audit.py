@@ -1,12 +1,13 @@
 """The audit trail: which events there are, and the chain of hashes that holds them in order."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Literal
 
 import msgspec
 
+from tokenbooth.server.actor import Actor
 from tokenbooth.server.audit_records import AuditEntry, AuditHead, Event
 
 EventType = Literal[
@@ -39,6 +40,7 @@ EventType = Literal[
     "rotation_finished",
     "rotation_cancelled",
     "registration_token_created",
+    "registration_token_revoked",
     "key_rotated",
     "key_removed",
     "master_key_changed",
@@ -92,8 +94,9 @@ TYPES: dict[EventType, str] = {
     "rotation_finished": "A rotation was finished: the old secret was removed",
     "rotation_cancelled": "A rotation was cancelled: the old secret stays",
     "registration_token_created": "An initial access token for registration was made",
-    "key_rotated": "A new signing key was made",
-    "key_removed": "A signing key was removed",
+    "registration_token_revoked": "An initial access token for registration was ended",
+    "key_rotated": "A key was made, or is used sooner",
+    "key_removed": "A key was removed",
     "master_key_changed": "The keys were sealed under a new master key",
     "account_created": "An account was made",
     "account_changed": "An account was changed",
@@ -115,6 +118,38 @@ TYPES: dict[EventType, str] = {
 }
 
 GENESIS = AuditHead(seq=0, hash="")
+NO_DETAILS: Mapping[str, object] = {}
+
+
+def event_by(
+    actor: Actor,
+    type_: EventType,
+    *,
+    at: float,
+    account: str | None = None,
+    issuer: str | None = None,
+    client_id: str | None = None,
+    subject: str | None = None,
+    reason: str = "",
+    details: Mapping[str, object] = NO_DETAILS,
+) -> Event:
+    """Return what the actor does, to be recorded along with the change.
+
+    `account` is whose members may read it, and None for operators and auditors alone.
+    """
+    return Event(
+        type=type_,
+        at=at,
+        actor=str(actor),
+        account=account,
+        issuer=issuer,
+        client_id=client_id,
+        subject=subject,
+        source=actor.source,
+        request_id=actor.request_id,
+        reason=reason,
+        details=dict(details),
+    )
 
 
 def next_entries(head: AuditHead, events: Iterable[Event]) -> tuple[AuditEntry, ...]:

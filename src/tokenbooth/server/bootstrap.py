@@ -9,7 +9,7 @@ from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.protocol.dialects import Dialect
 from tokenbooth.server.actor import SERVICE as SERVICE_ITSELF
 from tokenbooth.server.actor import Actor
-from tokenbooth.server.audit import EventType
+from tokenbooth.server.audit import EventType, event_by
 from tokenbooth.server.audit_records import Event
 from tokenbooth.server.keyring import PEPPER, SERVICE, new_issuer_keys
 from tokenbooth.server.records import DEFAULT_ISSUER, Issuer, StoredKey
@@ -50,16 +50,14 @@ class Booth:
 
         `account` is whose members may read it, and None for operators and auditors alone.
         """
-        return Event(
-            type=type_,
+        return event_by(
+            self.actor,
+            type_,
             at=self.clock.now(),
-            actor=str(self.actor),
             account=account,
             issuer=issuer,
             client_id=client_id,
             subject=subject,
-            source=self.actor.source,
-            request_id=self.actor.request_id,
             reason=reason,
             details=details,
         )

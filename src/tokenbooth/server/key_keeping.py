@@ -11,6 +11,9 @@ from secrets import token_hex
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.errors import KeyRefused
 from tokenbooth.protocol.keys import generate_key
+from tokenbooth.server.actor import SERVICE, Actor
+from tokenbooth.server.audit import event_by
+from tokenbooth.server.audit_records import Event
 from tokenbooth.server.keyring import new_sealing_key, open_key, signing_key_row
 from tokenbooth.server.logs import get_logger
 from tokenbooth.server.pkcs11 import DeviceRefused, Pkcs11Signer, key_in_device
@@ -53,11 +56,12 @@ DATABASE = Place()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyKeeper:
-    """Works on the keys in one store, under one vault."""
+    """Works on the keys in one store, under one vault; what it does is recorded as the actor's."""
 
     store: Store
     vault: Vault
     clock: Clock
+    actor: Actor = SERVICE
 
     async def keep(self) -> tuple[StoredKey, ...]:
         """Do what the schedules of all issuers ask for; return the keys that were made.
@@ -112,10 +116,13 @@ class KeyKeeper:
         await self._change(issuer.name, purpose, change)
         return chosen[0]
 
-    async def remove(self, issuer: Issuer, purpose: KeyPurpose, kid: str) -> None:
+    async def remove(
+        self, issuer: Issuer, purpose: KeyPurpose, kid: str, *, reason: str = ""
+    ) -> None:
         """Delete a key at once: what it signed or sealed is worth nothing any more.
 
-        The next key stands in for it, or a new one, in the same place. Raises DeviceRefused.
+        The next key stands in for it, or a new one, in the same place. `reason` is for the audit
+        trail. Raises DeviceRefused.
         """
         schedule = await self._schedule(issuer, purpose)
 
@@ -127,7 +134,7 @@ class KeyKeeper:
                 left.append(await self._make(issuer.name, wanted, now, None))
             return settle(left, schedule, now)
 
-        await self._change(issuer.name, purpose, change)
+        await self._change(issuer.name, purpose, change, reason=reason)
 
     async def _keep(self, issuer: Issuer, purpose: KeyPurpose) -> Sequence[StoredKey]:
         schedule = await self._schedule(issuer, purpose)
@@ -144,7 +151,9 @@ class KeyKeeper:
     async def _schedule(self, issuer: Issuer, purpose: KeyPurpose) -> Schedule:
         return schedule_of(issuer, purpose, await self.store.longest_client_token(issuer.name))
 
-    async def _change(self, issuer: str, purpose: KeyPurpose, change: _Change) -> None:
+    async def _change(
+        self, issuer: str, purpose: KeyPurpose, change: _Change, *, reason: str = ""
+    ) -> None:
         for _ in range(_ATTEMPTS):
             seen = await self.store.list_keys()
             self._refuse_outdated_master_key(seen)
@@ -153,9 +162,49 @@ class KeyKeeper:
             if set(after) == set(before):
                 return
             others = [key for key in seen if key not in before]
-            if await self.store.exchange_keys(seen, (*others, *after)):
+            audit = self._events(before, after, reason)
+            if await self.store.exchange_keys(seen, (*others, *after), audit=audit):
                 return
         raise KeysAreBusy("The keys are being changed by others; try again.")
+
+    def _events(
+        self, before: Sequence[StoredKey], after: Sequence[StoredKey], reason: str
+    ) -> list[Event]:
+        known = {key.kid: key for key in before}
+        now = self.clock.now()
+        made = [
+            event_by(
+                self.actor,
+                "key_rotated",
+                at=now,
+                issuer=key.issuer,
+                subject=key.kid,
+                details={
+                    "purpose": key.purpose,
+                    "alg": key.alg,
+                    "activates_at": key.activates_at,
+                },
+            )
+            for key in after
+            if key.kid not in known or key.activates_at < known[key.kid].activates_at
+        ]
+        left = {key.kid for key in after}
+        removed = [
+            event_by(
+                self.actor,
+                "key_removed",
+                at=now,
+                issuer=key.issuer,
+                subject=key.kid,
+                reason="expired"
+                if key.expires_at is not None and key.expires_at <= now
+                else reason,
+                details={"purpose": key.purpose, "alg": key.alg},
+            )
+            for key in before
+            if key.kid not in left
+        ]
+        return [*made, *removed]
 
     def _refuse_outdated_master_key(self, keys: Sequence[StoredKey]) -> None:
         # A key under the old master key, beside keys under the new one, would open for nobody.

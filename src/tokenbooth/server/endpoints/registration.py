@@ -1,18 +1,27 @@
 """Dynamic client registration (RFC 7591), and each client's own entry (RFC 7592)."""
 
 from tokenbooth.protocol.bearer import bearer_token, read_authorization
-from tokenbooth.protocol.errors import BearerError, InvalidRequest, MethodNotAllowed
+from tokenbooth.protocol.errors import (
+    BearerError,
+    InvalidRequest,
+    MethodNotAllowed,
+    TemporarilyUnavailable,
+)
 from tokenbooth.protocol.registration import CONTENT_TYPE, ClientMetadata, read_client_metadata
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server import revocations
+from tokenbooth.server.actor import Actor
+from tokenbooth.server.audit import EventType, event_by
+from tokenbooth.server.audit_records import Event
 from tokenbooth.server.endpoints.unusable import latest
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import REGISTRATION_PATH, IssuerView
 from tokenbooth.server.outcome import Outcome
-from tokenbooth.server.records import RegisteredClient
+from tokenbooth.server.records import Client, RegisteredClient
 from tokenbooth.server.registration import Registration, described, registered, updated
 from tokenbooth.server.registration_tokens import RegistrationOffice, bad_token, spend_use
 from tokenbooth.server.service import Service
+from tokenbooth.server.stores.contract import NotFound, Stale
 from tokenbooth.server.wire import NO_STORE, send_json
 
 
@@ -32,7 +41,11 @@ async def registration(
     made = registered(wanted, token, issuer, service.secrets, now=now)
     # Last: a mistake in the metadata does not use the token up.
     await spend_use(token, service.store, now)
-    await service.store.add_client(made.client, made.credentials)
+    trail = _Trail(exchange, outcome, made.client, now)
+    created = trail.event(
+        "client_created", registration=token.id, credentials=[each.id for each in made.credentials]
+    )
+    await service.store.add_client(made.client, made.credentials, audit=[created])
     outcome.answered("registered", client_id=made.client.client_id, initial_token=token.id)
     await _answer(exchange, made, issuer, service, status=201)
 
@@ -46,8 +59,9 @@ async def registered_client(
     current = await _own_entry(exchange, issuer, service)
     issuer = await latest(issuer, service)
     outcome.answered(_DONE[exchange.method], client_id=current.client.client_id)
+    trail = _Trail(exchange, outcome, current.client, service.clock.now())
     if exchange.method == "DELETE":
-        await _delete(current, service)
+        await _delete(current, service, trail)
         await exchange.answer(204, b"", b"application/json", (NO_STORE,))
         return
     entry = Registration(client=current.client, credentials=current.credentials, secret=None)
@@ -55,7 +69,7 @@ async def registered_client(
         wanted = await _metadata(exchange, service)
         now = service.clock.now()
         entry = updated(wanted, current, issuer, service.secrets, now=now)
-        await _replace(current, entry, service)
+        await _replace(current, entry, service, trail)
     await _answer(exchange, entry, issuer, service, status=200)
 
 
@@ -101,30 +115,87 @@ async def _metadata(exchange: Exchange, service: Service) -> ClientMetadata:
     return read_client_metadata(body)
 
 
-async def _replace(current: RegisteredClient, entry: Registration, service: Service) -> None:
-    store, client = service.store, entry.client
-    await store.replace_client(client)
+class _Trail:
+    """Makes the events of one request: the client itself is who acts."""
+
+    __slots__ = ("_actor", "_client", "_now")
+
+    def __init__(self, exchange: Exchange, outcome: Outcome, client: Client, now: float) -> None:
+        self._client = client
+        self._now = now
+        self._actor = Actor(
+            kind="client",
+            name=client.client_id,
+            source=outcome.source,
+            request_id=exchange.request_id,
+        )
+
+    def event(self, type_: EventType, *, subject: str | None = None, **details: object) -> Event:
+        client = self._client
+        return event_by(
+            self._actor,
+            type_,
+            at=self._now,
+            account=client.account,
+            issuer=client.issuer,
+            client_id=client.client_id,
+            subject=subject,
+            details=details,
+        )
+
+
+async def _replace(
+    current: RegisteredClient, entry: Registration, service: Service, trail: _Trail
+) -> None:
+    client = entry.client
     before = {each.id for each in current.credentials}
     kept = {each.id for each in entry.credentials}
+    # At once, or a client could be left without the credential that it was just told.
+    change = service.store.together()
+    changed = trail.event("client_changed", name=client.name, scope=_scope_of(client))
+    await change.replace_client(client, seen=current.client, audit=[changed])
     for credential in entry.credentials:
         if credential.id not in before:
-            await store.add_credential(credential)
+            added = trail.event("credential_added", subject=credential.id, kind=credential.kind)
+            await change.add_credential(credential, audit=[added])
     for credential in current.credentials:
         # Certificates and federated identities are the operator's to give and to take.
         if credential.id not in kept and credential.kind in ("secret", "jwk"):
             # Its tokens live on, as when the operator removes one: a rotation must fail no call.
-            await store.delete_credential(client.issuer, client.client_id, credential.id)
+            removed = trail.event("credential_removed", subject=credential.id)
+            await change.delete_credential(
+                client.issuer, client.client_id, credential.id, audit=[removed]
+            )
+    try:
+        await change.commit()
+    except (NotFound, Stale) as error:
+        raise _changed_meanwhile() from error
 
 
-async def _delete(current: RegisteredClient, service: Service) -> None:
+def _scope_of(client: Client) -> str:
+    return " ".join(dict.fromkeys(name for each in client.access for name in each.scopes))
+
+
+async def _delete(current: RegisteredClient, service: Service, trail: _Trail) -> None:
     client, now = current.client, service.clock.now()
-    await service.store.delete_client(
-        client.issuer,
-        client.client_id,
-        revoking=[
-            revocations.of_stopped_client(client, now),
-            *revocations.of_removed_credentials(current.credentials, now),
-        ],
+    try:
+        await service.store.delete_client(
+            client.issuer,
+            client.client_id,
+            revoking=[
+                revocations.of_stopped_client(client, now),
+                *revocations.of_removed_credentials(current.credentials, now),
+            ],
+            audit=[trail.event("client_deleted")],
+        )
+    except NotFound as error:
+        raise _changed_meanwhile() from error
+
+
+def _changed_meanwhile() -> TemporarilyUnavailable:
+    return TemporarilyUnavailable(
+        "The client was changed or deleted at the same time; look at its entry and try again.",
+        reason="changed_meanwhile",
     )
 
 
