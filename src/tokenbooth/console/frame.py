@@ -105,13 +105,15 @@ class Frame:
         value = self.cookie.read(request.cookies)
         signed_in = None
         if value is not None:
-            found = await sessions.find(self.booth, value)
+            agent = request.headers.get("user-agent", "")
+            visitor = sessions.Visitor(source=source, agent=agent, request_id=id_)
+            found = await sessions.find_session(self.booth, value, visitor)
             if found is not None:
-                signed_in = SignedIn(member=found.member, session=found.session, cookie=value)
+                signed_in = SignedIn(session=found[0], member=found[1], cookie=value)
         if signed_in is None:
             actor = Actor(kind="member", rights=_NOBODY, source=source, request_id=id_)
         else:
-            actor = sessions.actor_of(signed_in.member, source=source, request_id=id_)
+            actor = sessions.actor_for(signed_in.member, source=source, request_id=id_)
         return Visit(
             booth=self.booth.acting_as(actor),
             service=self.service,
