@@ -17,6 +17,7 @@ from tokenbooth.cli.demo_api import PREFIX, demo_apis, hand_to_workers
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
 from tokenbooth.cli.uvicorn_tls import CertificateProtocol, listener, make_context
+from tokenbooth.console.mount import console_mounts
 from tokenbooth.management.errors import Conflict
 from tokenbooth.management.rest.mount import management_mounts
 from tokenbooth.management.rest.rights import ensure_management_api
@@ -106,7 +107,7 @@ def make_app() -> TokenService:
 
     async def make_mounts(booth: Booth) -> Mounts:
         demo = {PREFIX: demo_apis(app)} if settings.demo else {}
-        return {**management_mounts(booth, app), **demo}
+        return {**management_mounts(booth, app), **console_mounts(booth, app), **demo}
 
     app = create_app(
         settings,
