@@ -52,6 +52,8 @@ class ClientPolicy:
     exchanges: tuple[str, ...] = ()
     registration: str | None = None  # which one, if it registered itself (RFC 7591)
     description: str = ""  # for people: what it is for, where its secret is kept
+    # Who disabled it: what an operator disabled, the account that owns it cannot enable.
+    disabled_by: Literal["operator", "account"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,8 @@ class Credential:
     expires_at: float | None = None
     last_used_at: float | None = None
     last_used_from: str | None = None
+    replaced_by: str | None = None  # the id of the secret that follows it, while both are there
+    former_expires_at: float | None = None  # what `expires_at` was before it was replaced
 
     def is_valid_at(self, now: float) -> bool:
         """Whether it may still be used at `now`."""

@@ -170,10 +170,11 @@ class ClientStore(Protocol):
         client_id: str,
         credential_id: str,
         *,
+        seen: Credential | None = None,
         revoking: Sequence[Revocation] = (),
         audit: Audit = (),
     ) -> None:
-        """Delete; raises NotFound."""
+        """Delete; raises NotFound, Stale."""
 
     async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
         """Remember last uses (the latest wins); announces no change; unknown ids are ignored."""

@@ -197,6 +197,8 @@ def credential_of(row: Row) -> Credential:
         expires_at=row[8],
         last_used_at=row[9],
         last_used_from=row[10],
+        replaced_by=row[11],
+        former_expires_at=row[12],
     )
 
 

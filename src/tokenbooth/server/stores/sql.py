@@ -201,12 +201,13 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity):
         client_id: str,
         credential_id: str,
         *,
+        seen: Credential | None = None,
         revoking: Sequence[Revocation] = (),
         audit: Audit = (),
     ) -> None:
         await self._change(
             lambda connection: clients.delete_credential(
-                connection, issuer, client_id, credential_id
+                connection, issuer, client_id, credential_id, seen
             ),
             ("client", issuer, client_id),
             revoking=revoking,

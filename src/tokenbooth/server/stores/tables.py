@@ -136,10 +136,13 @@ credentials = Table(
     Column("expires_at", Double),
     Column("last_used_at", Double),
     Column("last_used_from", Text),
+    Column("replaced_by", NAME),
+    Column("former_expires_at", Double),
     ForeignKeyConstraint(
         ["issuer", "client_id"], ["clients.issuer", "clients.client_id"], ondelete="CASCADE"
     ),
     Index(None, "issuer", "client_id"),
+    Index(None, "expires_at"),
 )
 
 # No foreign key: issuer "" holds the keys of the service as a whole.
@@ -295,6 +298,16 @@ members = Table(
     Column("created_at", Double, nullable=False),
     Column("last_sign_in_at", Double),
     Index(None, "account"),
+)
+
+sign_in_attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    Column("key", NAME, primary_key=True),
+    Column("failures", Double, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 sessions = Table(

@@ -223,9 +223,15 @@ def _require_seen_credential(connection: Connection, seen: Credential) -> None:
 
 
 def delete_credential(
-    connection: Connection, issuer: str, client_id: str, credential_id: str
+    connection: Connection,
+    issuer: str,
+    client_id: str,
+    credential_id: str,
+    seen: Credential | None = None,
 ) -> None:
     """Delete the credential."""
+    if seen is not None:
+        _require_seen_credential(connection, seen)
     found = connection.execute(
         delete(credentials).where(_is_credential(issuer, client_id, credential_id))
     )

@@ -10,6 +10,9 @@ NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
+    op.add_column("credentials", sa.Column("replaced_by", NAME))
+    op.add_column("credentials", sa.Column("former_expires_at", sa.Double()))
+    op.create_index(op.f("ix_credentials_expires_at"), "credentials", ["expires_at"])
     op.create_table(
         "access_requests",
         sa.Column("id", NAME, nullable=False),
@@ -169,6 +172,16 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sessions_expires_at"), "sessions", ["expires_at"])
     op.create_index(op.f("ix_sessions_member"), "sessions", ["member"])
     op.create_table(
+        "sign_in_attempts",
+        sa.Column("key", NAME, nullable=False),
+        sa.Column("failures", sa.Double(), nullable=False),
+        sa.Column("last_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_attempts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_sign_in_attempts_expires_at"), "sign_in_attempts", ["expires_at"])
+    op.create_table(
         "credential_hosts",
         sa.Column("credential_id", NAME, nullable=False),
         sa.Column("source", NAME, nullable=False),
@@ -190,6 +203,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("credential_hosts")
+    op.drop_index(op.f("ix_sign_in_attempts_expires_at"), table_name="sign_in_attempts")
+    op.drop_table("sign_in_attempts")
     op.drop_index(op.f("ix_sessions_member"), table_name="sessions")
     op.drop_index(op.f("ix_sessions_expires_at"), table_name="sessions")
     op.drop_table("sessions")
@@ -215,3 +230,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_access_requests_status_requested_at"), table_name="access_requests")
     op.drop_index(op.f("ix_access_requests_account_requested_at"), table_name="access_requests")
     op.drop_table("access_requests")
+    op.drop_index(op.f("ix_credentials_expires_at"), table_name="credentials")
+    op.drop_column("credentials", "former_expires_at")
+    op.drop_column("credentials", "replaced_by")
