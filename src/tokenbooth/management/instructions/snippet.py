@@ -1,0 +1,54 @@
+"""What people are given: pieces of code and files, and which ones this client has no use for."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Language = Literal["bash", "python", "javascript", "go", "http", "json", "dotenv", "yaml"]
+
+MEDIA_TYPES: dict[Language, str] = {"json": "application/json"}  # of a download; else plain text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """One piece of code or one file, whole: pasted or saved, it works."""
+
+    id: str
+    title: str
+    language: Language
+    filename: str  # under which it is saved
+    text: str = field(repr=False)  # it may hold a secret, where has_secret says so
+    needs: tuple[str, ...]  # programs and packages, as their users call them
+    secret_from: str  # where the secret comes from, in words; empty where none is needed
+    has_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A format that cannot work for this client, and why."""
+
+    id: str
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instructions:
+    """Everything that the developer of one client needs to call one API."""
+
+    client_id: str
+    issuer: str
+    issuer_url: str
+    token_endpoint: str
+    api: str
+    audience: str
+    scope: str
+    apis: tuple[str, ...]  # which it may call; `api` is one of them
+    authentication: str  # in words: how the client proves who it is
+    token_lifetime: int  # seconds
+    refresh_lifetime: int | None  # seconds; None: no refresh tokens
+    snippets: tuple[Snippet, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def snippet(self, format_id: str) -> Snippet | None:
+        """Return the snippet of that format, unless it was left out."""
+        return next((each for each in self.snippets if each.id == format_id), None)
