@@ -10,7 +10,7 @@ from tokenbooth.management.differences import differences
 from tokenbooth.management.errors import BadInput, Conflict, Missing, no_such
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.moments import moment
-from tokenbooth.management.names import check_api_name, shown
+from tokenbooth.management.names import check_api_name, check_text, shown
 from tokenbooth.management.rights import require
 from tokenbooth.management.versions import refuse_outdated
 from tokenbooth.protocol.authorization_details import (
@@ -27,6 +27,7 @@ from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiPolicy, ApiScope
 
 MAX_AUDIENCE = 1024
 NO_POLICY = ApiPolicy()
+NO_DESCRIPTIONS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +89,15 @@ async def create_api(
     issuer: str = DEFAULT_ISSUER,
     self_service: bool = False,
     policy: ApiPolicy = NO_POLICY,
+    descriptions: Mapping[str, str] = NO_DESCRIPTIONS,
 ) -> ApiView:
-    """Make an API; `scopes` are names separated by spaces."""
+    """Make an API; `scopes` are names separated by spaces, `descriptions` say what they allow."""
     require(booth, "apis:write", whole=True)
     check_api_name(name)
     check_audience(audience)
     scope = read_scope(scopes)
+    for text in descriptions.values():
+        check_text("description of a scope", text)
     check_api_policy(policy)
     await find_issuer(booth, issuer)
     for other in await booth.store.list_apis(issuer):
@@ -105,7 +109,7 @@ async def create_api(
         issuer=issuer,
         name=name,
         audience=audience,
-        scopes=tuple(ApiScope(name=each) for each in scope),
+        scopes=tuple(ApiScope(name=each, description=descriptions.get(each, "")) for each in scope),
         self_service=self_service,
         created_at=booth.clock.now(),
         policy=policy,
