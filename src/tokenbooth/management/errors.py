@@ -7,6 +7,8 @@ ManagementError
 ├── Conflict    the name is taken, or something else refers to it
 │   └── Outdated    somebody else changed it meanwhile
 ├── NotAllowed  whoever asks has no right to it
+├── SignInRefused   the one answer to everybody who could not prove who they are
+├── TooManyAttempts  failed too often: come back later
 └── Failed      something that the work needs does not do its part
 """
 
@@ -63,6 +65,22 @@ class NotAllowed(ManagementError):
     """Whoever asks has no right to it; the text names the right."""
 
     code = "not_allowed"
+
+
+class SignInRefused(ManagementError):
+    """Who wants to sign in is not known, or did not prove it; the text tells nobody which."""
+
+    code = "sign_in_refused"
+
+
+class TooManyAttempts(ManagementError):
+    """Too many attempts failed, or too many come at once: the next is looked at in `seconds`."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, text: str, *, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class Failed(ManagementError):

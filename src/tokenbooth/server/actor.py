@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ActorKind = Literal["service", "command_line", "member", "client"]
+ActorKind = Literal["service", "command_line", "member", "client", "visitor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,20 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptBudget:
+    """How many attempts may fail under a key, and how the wait grows beyond them.
+
+    One failure more is forgiven every `forgiven_after` seconds. The first one beyond `free` costs a
+    wait of a second, each further one twice as long, up to `longest`.
+    """
+
+    key: str
+    free: int
+    longest: float
+    forgiven_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRequest:
     """That an account asks for an API which is not self-service."""
 

@@ -15,6 +15,7 @@ from tokenbooth.protocol.certificate import SELF_SIGNED, TLS
 from tokenbooth.protocol.dialects import Dialect, DialectRefused, built_in_dialects, parse_dialect
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import parse_networks
+from tokenbooth.remote.secret_source import secret_reader
 
 PREFIX = "TOKENBOOTH_"
 _ALMOST = 0.93  # as difflib counts: about one wrong letter in a name
@@ -74,6 +75,14 @@ class Settings:
     tls_client_ca: str | None = None  # PEM file of the authorities whose client certificates count
     tls_self_signed_clients: bool = False  # ask for certificates, those registered are let in
     mtls_url: str | None = None  # where clients with certificates reach the service, if elsewhere
+    # How long somebody stays signed in to the console: without doing anything, and at most.
+    session_idle_seconds: float = 28_800.0
+    session_seconds: float = 86_400.0
+    # Single sign-on with an OpenID Connect provider; the issuer turns it on.
+    sso_issuer: str | None = None
+    sso_client_id: str | None = None
+    sso_client_secret: str | None = None  # where it is: env:NAME or file:PATH
+    sso_label: str = "single sign-on"  # how the provider is called on the sign-in page
 
     @classmethod
     def load(cls, environment: Mapping[str, str], **overrides: object) -> Self:
@@ -165,6 +174,7 @@ def _mistakes(settings: Settings) -> list[str]:
     if bool(settings.tls_cert) != bool(settings.tls_key):
         found.append("TOKENBOOTH_TLS_CERT and TOKENBOOTH_TLS_KEY go together")
     found += _mistakes_in_certificates(settings)
+    found += _mistakes_in_single_sign_on(settings)
     if settings.dialects is not None and not Path(settings.dialects).is_dir():
         found.append(f"TOKENBOOTH_DIALECTS: {settings.dialects} is not a folder")
     for name in ("trusted_proxy", "failures_exempt"):
@@ -192,6 +202,25 @@ def _mistakes_in_certificates(settings: Settings) -> list[str]:
     return found
 
 
+def _mistakes_in_single_sign_on(settings: Settings) -> list[str]:
+    found = []
+    if bool(settings.sso_issuer) != bool(settings.sso_client_id):
+        found.append("TOKENBOOTH_SSO_ISSUER and TOKENBOOTH_SSO_CLIENT_ID go together")
+    if settings.sso_issuer:
+        # The only issuer of others: it is compared as it is written, with a slash at its end.
+        mistakes = issuer_url_mistakes(settings.sso_issuer.rstrip("/"))
+        found += [f"TOKENBOOTH_SSO_ISSUER: {what}" for what in mistakes]
+    if settings.sso_client_secret:
+        try:
+            secret_reader(settings.sso_client_secret)
+        except ValueError:
+            # Not quoted: it may be the secret itself.
+            found.append("TOKENBOOTH_SSO_CLIENT_SECRET: say where it is: env:NAME or file:PATH")
+    if not settings.sso_label.isprintable() or not 1 <= len(settings.sso_label) <= 60:
+        found.append("TOKENBOOTH_SSO_LABEL: 1 to 60 printable characters")
+    return found
+
+
 def _mistakes_in_numbers(settings: Settings) -> list[str]:
     found = [
         f"{PREFIX}{name.upper()}: at least 1"
@@ -210,6 +239,11 @@ def _mistakes_in_numbers(settings: Settings) -> list[str]:
         for name in ("failures_per_client", "failures_per_source")
         if getattr(settings, name) < 0
     ]
+    if not 60 <= settings.session_idle_seconds <= settings.session_seconds <= 30 * 86_400:
+        found.append(
+            "TOKENBOOTH_SESSION_IDLE_SECONDS and TOKENBOOTH_SESSION_SECONDS: at least 60, at most "
+            "30 days, and the first no longer than the second"
+        )
     if not 1 <= settings.failure_window_seconds <= 86_400:
         found.append("TOKENBOOTH_FAILURE_WINDOW_SECONDS: 1 to 86400 seconds")
     return found

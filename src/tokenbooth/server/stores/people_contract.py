@@ -14,6 +14,7 @@ from tokenbooth.server.audit_records import (
 )
 from tokenbooth.server.people_records import (
     AccessRequest,
+    AttemptBudget,
     Invitation,
     KeptAnswer,
     Member,
@@ -39,6 +40,9 @@ class AccountStore(Protocol):
 
     async def delete_account(self, name: str, *, audit: Audit = ()) -> None:
         """Delete with its invitations; raises NotFound, StillInUse (clients or members)."""
+
+    async def count_of_account(self, name: str) -> tuple[int, int]:
+        """Return how many clients and how many members the account has."""
 
     async def get_member(self, member_id: str) -> Member | None:
         """Return the member of that id, or None."""
@@ -71,11 +75,20 @@ class AccountStore(Protocol):
     ) -> None:
         """Replace the member of that id; raises NotFound, Stale, AlreadyExists.
 
-        At once: use up the invitation (a password reset), and end all of the member's sessions.
+        Raises StillInUse for the last enabled operator, who must stay one. At once: use up the
+        invitation (a password reset), and end all of the member's sessions.
         """
 
     async def delete_member(self, member_id: str, *, audit: Audit = ()) -> None:
-        """Delete with all sessions; raises NotFound."""
+        """Delete with all sessions; raises NotFound, StillInUse (the last enabled operator)."""
+
+    async def spend_second_factor(
+        self, member_id: str, *, step: int | None = None, recovery_code: str | None = None
+    ) -> None:
+        """Take codes up to that time step as used, or the recovery code of that digest.
+
+        Raises NotFound, and Stale when it was used before: of two who show one code, one gets in.
+        """
 
     async def add_invitation(self, invitation: Invitation, *, audit: Audit = ()) -> None:
         """Add; raises AlreadyExists (digest), NotFound (account)."""
@@ -94,7 +107,7 @@ class SessionStore(Protocol):
     """Signed-in browsers, and answers that are kept for whoever repeats a request."""
 
     async def add_session(self, session: Session, *, audit: Audit = ()) -> None:
-        """Add; raises NotFound (member)."""
+        """Add, and remember it as the member's last sign-in; raises NotFound (member)."""
 
     async def get_session(self, digest: str) -> tuple[Session, Member] | None:
         """Return the session, expired or not, with its member as of now, or None."""
@@ -109,6 +122,18 @@ class SessionStore(Protocol):
         self, member_id: str, *, only: str | None = None, but: str | None = None, audit: Audit = ()
     ) -> int:
         """Delete all of the member's, `only` that digest, or all `but` it; return how many."""
+
+    async def take_attempt(self, budgets: Sequence[AttemptBudget], *, now: float) -> float:
+        """Count a failure under every key and return 0; or the seconds to wait, counting none.
+
+        Atomic: of those who come at once, no more than the budgets allow are told 0.
+        """
+
+    async def give_back_attempt(self, keys: Sequence[str]) -> None:
+        """Count one failure less under these keys."""
+
+    async def forget_attempts(self, keys: Sequence[str]) -> None:
+        """Forget all failures under these keys."""
 
     async def keep_answer(self, answer: KeptAnswer, *, now: float) -> KeptAnswer:
         """Take the answer's key; returns `answer`, or the living one that has the key.

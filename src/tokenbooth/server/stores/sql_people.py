@@ -16,6 +16,7 @@ from tokenbooth.server.audit_records import (
 )
 from tokenbooth.server.people_records import (
     AccessRequest,
+    AttemptBudget,
     Invitation,
     KeptAnswer,
     Member,
@@ -27,6 +28,7 @@ from tokenbooth.server.stores.engine import Engine
 from tokenbooth.server.stores.queries import (
     accounts,
     activity,
+    attempts,
     changes,
     clients,
     requests,
@@ -84,6 +86,9 @@ class SqlAccounts(SqlChanges):
             lambda connection: accounts.delete_account(connection, name), audit=audit
         )
 
+    async def count_of_account(self, name: str) -> tuple[int, int]:
+        return await self._engine.read(lambda connection: accounts.count_of(connection, name))
+
     async def get_member(self, member_id: str) -> Member | None:
         return await self._engine.read(
             lambda connection: accounts.get_member(connection, member_id)
@@ -128,6 +133,17 @@ class SqlAccounts(SqlChanges):
         await self._change(
             lambda connection: accounts.delete_member(connection, member_id), audit=audit
         )
+
+    async def spend_second_factor(
+        self, member_id: str, *, step: int | None = None, recovery_code: str | None = None
+    ) -> None:
+        def spend(connection: Connection) -> None:
+            if step is not None:
+                accounts.spend_step(connection, member_id, step)
+            if recovery_code is not None:
+                accounts.spend_recovery_code(connection, member_id, recovery_code)
+
+        await self._engine.write(spend)
 
     async def add_invitation(self, invitation: Invitation, *, audit: Audit = ()) -> None:
         await self._change(
@@ -178,6 +194,19 @@ class SqlSessions(SqlChanges):
             return ended
 
         return await self._engine.write(delete)
+
+    async def take_attempt(self, budgets: Sequence[AttemptBudget], *, now: float) -> float:
+        # Most of a storm is turned away by a look alone.
+        wait = await self._engine.read(lambda connection: attempts.wait(connection, budgets, now))
+        return wait or await self._engine.write(
+            lambda connection: attempts.take(connection, budgets, now)
+        )
+
+    async def give_back_attempt(self, keys: Sequence[str]) -> None:
+        await self._engine.write(lambda connection: attempts.give_back(connection, keys))
+
+    async def forget_attempts(self, keys: Sequence[str]) -> None:
+        await self._engine.write(lambda connection: attempts.forget(connection, keys))
 
     async def keep_answer(self, answer: KeptAnswer, *, now: float) -> KeptAnswer:
         return await self._engine.write(

@@ -1,11 +1,11 @@
 """Accounts, their members, and the invitations by which these come in."""
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tokenbooth.server.people_records import Invitation, Member
 from tokenbooth.server.records import Account
-from tokenbooth.server.stores.contract import AlreadyExists, NotFound, StillInUse
+from tokenbooth.server.stores.contract import AlreadyExists, NotFound, Stale, StillInUse
 from tokenbooth.server.stores.people_rows import (
     invitation_of,
     invitation_row,
@@ -13,7 +13,7 @@ from tokenbooth.server.stores.people_rows import (
     member_row,
 )
 from tokenbooth.server.stores.queries.seen import require_seen
-from tokenbooth.server.stores.rows import account_of, account_row
+from tokenbooth.server.stores.rows import account_of, account_row, names_of, to_json
 from tokenbooth.server.stores.tables import accounts, clients, invitations, members
 
 
@@ -50,6 +50,13 @@ def delete_account(connection: Connection, name: str) -> None:
             raise StillInUse(f"The account {name!r} still has {what}.")
     connection.execute(delete(invitations).where(invitations.c.account == name))
     connection.execute(delete(accounts).where(accounts.c.name == name))
+
+
+def count_of(connection: Connection, name: str) -> tuple[int, int]:
+    """Return how many clients and members the account has."""
+    of_clients = select(func.count()).where(clients.c.account == name)
+    of_members = select(func.count()).where(members.c.account == name)
+    return connection.execute(of_clients).scalar_one(), connection.execute(of_members).scalar_one()
 
 
 def require_account(connection: Connection, name: str | None) -> None:
@@ -107,13 +114,34 @@ def replace_member(
     _use_up(connection, invitation)
     require_account(connection, member.account)
     _refuse_taken(connection, member)
+    if not (member.enabled and member.role == "operator"):
+        _refuse_last_operator(connection, member.id)
     connection.execute(update(members).where(members.c.id == member.id).values(member_row(member)))
 
 
 def delete_member(connection: Connection, member_id: str) -> None:
     """Delete the member; the sessions go with it."""
+    _refuse_last_operator(connection, member_id)
     if not connection.execute(delete(members).where(members.c.id == member_id)).rowcount:
         raise NotFound("There is no such member.")
+
+
+def spend_step(connection: Connection, member_id: str, step: int) -> None:
+    """Remember the time step unless one as new is known."""
+    chosen = update(members).where(members.c.id == member_id, members.c.totp_step < step)
+    if not connection.execute(chosen.values(totp_step=step)).rowcount:
+        raise Stale("This code was used already.")
+
+
+def spend_recovery_code(connection: Connection, member_id: str, digest: str) -> None:
+    """Take the digest off the member's list."""
+    own = members.c.id == member_id
+    row = connection.execute(select(members.c.recovery_codes).where(own).with_for_update()).first()
+    left = [] if row is None else list(names_of(row[0]))
+    if digest not in left:
+        raise Stale("This recovery code was used already.")
+    left.remove(digest)
+    connection.execute(update(members).where(own).values(recovery_codes=to_json(left)))
 
 
 def add_invitation(connection: Connection, invitation: Invitation) -> None:
@@ -147,6 +175,15 @@ def delete_invitation(connection: Connection, digest: str) -> None:
 def _use_up(connection: Connection, invitation: str | None) -> None:
     if invitation is not None:
         delete_invitation(connection, invitation)
+
+
+def _refuse_last_operator(connection: Connection, member_id: str) -> None:
+    """Raise StillInUse when nobody but this member is left to run the service."""
+    enabled = members.c.enabled.is_(True) & (members.c.role == "operator")
+    # Locked in one order: two operators who remove each other at once must not both succeed.
+    asked = select(members.c.id).where(enabled).order_by(members.c.id).with_for_update()
+    if [row[0] for row in connection.execute(asked)] == [member_id]:
+        raise StillInUse("This is the last operator who can sign in. Make another operator first.")
 
 
 def _refuse_taken(connection: Connection, member: Member) -> None:

@@ -6,14 +6,16 @@ from tokenbooth.server.people_records import KeptAnswer, Member, Session
 from tokenbooth.server.stores.contract import NotFound
 from tokenbooth.server.stores.people_rows import answer_of, answer_row, session_of, session_row
 from tokenbooth.server.stores.queries.accounts import get_member
-from tokenbooth.server.stores.tables import kept_answers, sessions
+from tokenbooth.server.stores.tables import kept_answers, members, sessions, sign_in_attempts
 
 
 def add_session(connection: Connection, session: Session) -> None:
-    """Insert the session."""
+    """Insert the session, and note that its member signed in."""
     if get_member(connection, session.member) is None:
         raise NotFound("There is no such member.")
     connection.execute(insert(sessions), session_row(session))
+    chosen = update(members).where(members.c.id == session.member)
+    connection.execute(chosen.values(last_sign_in_at=session.created_at))
 
 
 def get_session(connection: Connection, digest: str) -> tuple[Session, Member] | None:
@@ -75,8 +77,8 @@ def drop_answer(connection: Connection, key: str) -> None:
 
 
 def forget_expired(connection: Connection, now: float) -> int:
-    """Delete sessions and answers that expired before `now`."""
+    """Delete sessions, answers and counted attempts that expired before `now`."""
     return sum(
         connection.execute(delete(table).where(table.c.expires_at < now)).rowcount
-        for table in (sessions, kept_answers)
+        for table in (sessions, kept_answers, sign_in_attempts)
     )
