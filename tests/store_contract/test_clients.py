@@ -1,7 +1,7 @@
 import pytest
 
 from tests.store_contract.samples import NOW, account, api, client, credential, use
-from tokenbooth.server.records import ApiAccess, RegisteredClient
+from tokenbooth.server.records import ApiAccess, ClientPolicy, RegisteredClient
 from tokenbooth.server.stores.contract import AlreadyExists, NotFound
 
 
@@ -272,3 +272,31 @@ async def test_announces_no_change_for_uses(filled):
     await filled.record_uses([use()])
 
     assert await filled.revision() == revision
+
+
+async def test_finds_clients_by_a_text_in_their_id_name_or_description(filled):
+    by_name = client("bob", name="Nightly IMPORT")
+    by_description = client("eve", policy=ClientPolicy(description='the "import" of 100 % of all'))
+    for each in (client("import-7"), by_name, by_description, client("mallory", enabled=False)):
+        await filled.add_client(each)
+
+    async def found(text, **asked):
+        listed = await filled.list_clients(text=text, **asked)
+        return [each.client.client_id for each in listed]
+
+    assert await found("Import") == ["bob", "eve", "import-7"]
+    assert await found("import", limit=1, after=("default", "bob")) == ["eve"]
+    assert await found('"import" of 100 %') == ["eve"]
+    assert await found("%") == ["eve"]
+    assert await found("_") == []
+    assert await found("description") == []
+
+
+async def test_lists_clients_by_whether_they_are_enabled(filled):
+    await filled.add_client(client("bob", enabled=False))
+    await filled.add_client(client("eve"))
+
+    stopped = await filled.list_clients(enabled=False)
+
+    assert [each.client.client_id for each in stopped] == ["bob"]
+    assert [each.client.client_id for each in await filled.list_clients(enabled=True)] == ["eve"]

@@ -116,10 +116,15 @@ class ClientStore(Protocol):
         *,
         issuer: str | None = None,
         account: str | None = None,
+        enabled: bool | None = None,
+        text: str | None = None,
         after: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> tuple[RegisteredClient, ...]:
-        """Return clients ordered by (issuer, client_id), starting behind `after`."""
+        """Return clients ordered by (issuer, client_id), starting behind `after`.
+
+        With `text` those that have it in their id, name or description, in any case of letters.
+        """
 
     async def list_credentials(self, kind: CredentialKind) -> tuple[Credential, ...]:
         """Return every credential of that kind; meant for kinds of which there are few."""

@@ -122,12 +122,20 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity):
         *,
         issuer: str | None = None,
         account: str | None = None,
+        enabled: bool | None = None,
+        text: str | None = None,
         after: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> tuple[RegisteredClient, ...]:
         return await self._engine.read(
             lambda connection: clients.list_clients(
-                connection, issuer=issuer, account=account, after=after, limit=limit
+                connection,
+                issuer=issuer,
+                account=account,
+                enabled=enabled,
+                text=text,
+                after=after,
+                limit=limit,
             )
         )
 

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import (
+    JSON,
     Connection,
     Select,
+    Text,
     and_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -15,6 +18,7 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
+    type_coerce,
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
@@ -57,6 +61,11 @@ ONE_CLIENT = tuple(
     )
 )
 
+# PostgreSQL looks into JSON alone, SQLite into text.
+_DESCRIPTION = type_coerce(cast(clients.c.policy, Text().with_variant(JSON(), "postgresql")), JSON)[
+    "description"
+].as_string()
+
 HOSTS_REMEMBERED = 50  # for each credential, the latest
 
 # SQLite and PostgreSQL read this the same way.
@@ -84,6 +93,8 @@ def list_clients(
     *,
     issuer: str | None,
     account: str | None,
+    enabled: bool | None,
+    text: str | None,
     after: tuple[str, str] | None,
     limit: int,
 ) -> tuple[RegisteredClient, ...]:
@@ -93,6 +104,11 @@ def list_clients(
         page = page.where(clients.c.issuer == issuer)
     if account is not None:
         page = page.where(clients.c.account == account)
+    if enabled is not None:
+        page = page.where(clients.c.enabled == enabled)
+    if text is not None:
+        searched = (clients.c.client_id, clients.c.name, _DESCRIPTION)
+        page = page.where(or_(*(each.icontains(text, autoescape=True) for each in searched)))
     if after is not None:
         page = page.where(tuple_(clients.c.issuer, clients.c.client_id) > tuple_(*after))
     page = page.order_by(clients.c.issuer, clients.c.client_id).limit(limit)
