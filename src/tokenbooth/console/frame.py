@@ -168,7 +168,7 @@ def _to_sign_in(visit: Visit, method: str) -> Response:
 
 
 def _refusal(visit: Visit, error: Exception) -> Response:
-    status = _status_of(error)
+    status = status_of(error)
     template = "refusal_fragment.html" if visit.is_fragment else "refusal.html"
     response = visit.render(
         template, status=status, title=_TITLES[status], text=_text_of(error, status)
@@ -178,7 +178,10 @@ def _refusal(visit: Visit, error: Exception) -> Response:
     return response
 
 
-def _status_of(error: Exception) -> int:
+def status_of(error: Exception | None) -> int:
+    """Return the status of an answer that tells of the mistake; 200 where there is none."""
+    if error is None:
+        return 200
     if isinstance(error, FormRefused):
         return 400
     if isinstance(error, StoreUnavailable):
