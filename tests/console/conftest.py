@@ -1,0 +1,80 @@
+"""A service with an operator, two accounts and their people, and its console."""
+
+import shutil
+from itertools import count
+
+import anyio
+import pytest
+
+from tests.console.people import PASSWORD, make_people, running
+from tests.server.booths import BASE_URL
+from tokenbooth.clock import TravelClock
+from tokenbooth.management.passwords import hash_password
+from tokenbooth.protocol.secret import Secret
+from tokenbooth.server.logs import configure_logs
+from tokenbooth.server.settings import Settings
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def people_template(tmp_path_factory):
+    configure_logs("json", "info")
+    path = tmp_path_factory.mktemp("people") / "booth.db"
+
+    async def make():
+        password_hash = await hash_password(Secret(PASSWORD))
+        await make_people(Settings(database=f"sqlite:///{path}"), TravelClock(), password_hash)
+
+    anyio.run(make)
+    return path
+
+
+@pytest.fixture
+def clock():
+    return TravelClock()
+
+
+@pytest.fixture
+def settings(people_template, tmp_path):
+    """What the service runs with; a test may replace it by one with more."""
+    path = tmp_path / f"people{next(_numbers)}.db"
+    shutil.copyfile(people_template, path)
+    shutil.copyfile(f"{people_template}.key", f"{path}.key")
+    # Changes are taken over when a test says so, not by the time.
+    return Settings(
+        database=f"sqlite:///{path}",
+        issuer_url=BASE_URL,
+        change_poll_seconds=60.0,
+        log_format="json",
+    )
+
+
+@pytest.fixture
+async def town(settings, clock):
+    """The service; `await town.sign_in("owner")` is a browser of somebody in PEOPLE."""
+    async with running(settings, clock) as made:
+        yield made
+
+
+@pytest.fixture
+async def operator(town):
+    return await town.sign_in("operator")
+
+
+@pytest.fixture
+async def owner(town):
+    """The owner of the account acme."""
+    return await town.sign_in("owner")
+
+
+@pytest.fixture
+async def member(town):
+    """A member of the account acme."""
+    return await town.sign_in("member")
+
+
+@pytest.fixture
+async def stranger(town):
+    """The owner of another account, globex."""
+    return await town.sign_in("stranger")
