@@ -78,13 +78,20 @@ async def prove_again(
     booth: Booth, session: Session, member: Member, *, password: Secret, visitor: Visitor
 ) -> Session:
     """Renew the proof of a session by the password; raises SignInRefused, TooManyAttempts."""
+    await check_own_password(booth, member, password, visitor)
+    return await note_proof(booth, session)
+
+
+async def check_own_password(
+    booth: Booth, member: Member, password: Secret, visitor: Visitor
+) -> None:
+    """Check what somebody types who is signed in already; raises as `prove_again` does."""
     budgets = [_budget(f"proof:{member.id}", free=5, longest=900)]
     await _take_attempt(booth, budgets)
     if not await passwords.is_password(password, member.password_hash):
         await _record_refusal(booth, member, visitor, reason="wrong_password")
         raise SignInRefused("The password is wrong.")
     await booth.store.forget_attempts([each.key for each in budgets])
-    return await note_proof(booth, session)
 
 
 async def _with_code(
