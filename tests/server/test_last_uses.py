@@ -23,8 +23,8 @@ async def last_use(town):
 
 async def test_the_latest_use_is_written(town, credential, clock):
     uses = LastUses()
-    uses.note(credential, at=clock.now(), source="192.0.2.1")
-    uses.note(credential, at=clock.now() + 5, source="192.0.2.2")
+    uses.note(credential, at=clock.now(), source="192.0.2.1", agent=lambda: "curl/8")
+    uses.note(credential, at=clock.now() + 5, source="192.0.2.2", agent=lambda: "curl/8")
 
     await uses.write(town.store)
 
@@ -39,7 +39,7 @@ async def test_nothing_is_written_without_a_use(town, credential):
 
 async def test_is_kept_while_the_store_is_away(town, credential, clock, settings):
     uses = LastUses()
-    uses.note(credential, at=clock.now(), source="192.0.2.1")
+    uses.note(credential, at=clock.now(), source="192.0.2.1", agent=lambda: "curl/8")
     closed = await open_store(settings.database)
     await closed.close()
     with pytest.raises(StoreUnavailable):

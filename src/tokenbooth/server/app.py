@@ -1,6 +1,5 @@
 """The composition root: settings in, ASGI application out."""
 
-import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -15,6 +14,7 @@ from tokenbooth.protocol.errors import (
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.remote.public_fetch import PublicFetch
+from tokenbooth.server.activity import Activity
 from tokenbooth.server.admission import Admission
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.deadlines import Deadlines
@@ -22,13 +22,11 @@ from tokenbooth.server.endpoints.health import healthz, readyz
 from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
 from tokenbooth.server.imported_secrets import ImportedSecrets
 from tokenbooth.server.issuer_view import CertificateOffer
-from tokenbooth.server.key_keeping import KeyKeeper, KeysAreBusy
+from tokenbooth.server.key_keeping import KeyKeeper
 from tokenbooth.server.keyring import Keyring
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.logs import configure_logs, get_logger, outcome_writer
 from tokenbooth.server.outcome import Outcome
-from tokenbooth.server.possession import PROOF_PREFIX
-from tokenbooth.server.quota import PREFIX as QUOTA_PREFIX
 from tokenbooth.server.quota import Quotas
 from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.registry import Registry
@@ -38,20 +36,12 @@ from tokenbooth.server.service import Service
 from tokenbooth.server.settings import Settings, parse_names
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.tls_listener import TlsListener
-from tokenbooth.server.vault import VaultError
+from tokenbooth.server.upkeep import Upkeep
 from tokenbooth.server.wire import send_json, send_refusal
 
 Mounts = Mapping[str, ASGIApp]  # path prefix -> application
 MakeMounts = Callable[[Booth], Awaitable[Mounts]]
 
-_WRITE_USES_SECONDS = 5.0
-_FORGET_SECONDS = 60.0
-_KEEP_KEYS_SECONDS = 600.0
-# What expired is kept for a while: a clock that is set back must not bring a token back to life.
-_KEEP_EXPIRED_SECONDS = 86_400.0
-# A proof comes with every bound token, so these are many, and lived for a minute only. Shares of a
-# quota are many too, and at worst an hour is counted twice.
-_KEEP_EXPIRED_MANY_SECONDS = 600.0
 _STORE_AWAY = TemporarilyUnavailable(
     "The service cannot reach its database; try again.", reason="store_unavailable"
 )
@@ -102,16 +92,13 @@ class TokenService:
             self._service = service = await self._assemble(booth)
             self._mounts = await self._make_mounts(booth) if self._make_mounts else {}
             keeper = KeyKeeper(store=booth.store, vault=booth.vault, clock=booth.clock)
-            keeping = asyncio.create_task(self._keep_fresh(service, keeper))
+            upkeep = Upkeep(service, keeper, self._admission, self._log)
             try:
                 with self._tls.reloading(self._log) if self._tls else contextlib.nullcontext():
-                    yield
+                    async with upkeep.running():
+                        yield
             finally:
-                keeping.cancel()
-                await asyncio.gather(keeping, return_exceptions=True)
                 await service.imported_secrets.close()
-                with contextlib.suppress(StoreUnavailable):
-                    await service.last_uses.write(service.store)
         finally:
             self._public_fetch.close()
             await booth.close()
@@ -150,6 +137,7 @@ class TokenService:
                 store=booth.store, secrets=booth.secrets, clock=booth.clock
             ),
             last_uses=LastUses(),
+            activity=Activity(registry, booth.clock, window=self._settings.audit_window_seconds),
             remote_keys=RemoteKeys(self._public_fetch, booth.clock),
             failures=FailureBudgets.of(self._settings, booth.clock),
             quotas=Quotas(booth.store),
@@ -161,41 +149,6 @@ class TokenService:
     def _forwarding_header(self) -> ForwardingHeader | None:
         header = self._settings.client_certificate_header
         return ForwardingHeader.parse(header) if header else None
-
-    async def _keep_fresh(self, service: Service, keeper: KeyKeeper) -> None:
-        """Take over changes, write last uses, forget what expired; survive a store that is away."""
-        loop = asyncio.get_running_loop()
-        next_write = next_forget = loop.time() + _WRITE_USES_SECONDS
-        next_keys = loop.time()
-        while True:
-            await asyncio.sleep(self._settings.change_poll_seconds)
-            try:
-                await service.registry.refresh()
-                if self._admission is not None:
-                    await self._admission.admit()
-                if loop.time() >= next_write:
-                    next_write = loop.time() + _WRITE_USES_SECONDS
-                    await service.last_uses.write(service.store)
-                if loop.time() >= next_keys:
-                    next_keys = loop.time() + _KEEP_KEYS_SECONDS
-                    await self._keep_keys(keeper)
-                if loop.time() >= next_forget:
-                    next_forget = loop.time() + _FORGET_SECONDS
-                    now = service.clock.now()
-                    await service.store.forget_expired(now - _KEEP_EXPIRED_SECONDS)
-                    for prefix in (PROOF_PREFIX, QUOTA_PREFIX):
-                        await service.store.forget_claims(prefix, now - _KEEP_EXPIRED_MANY_SECONDS)
-            except Exception as error:  # noqa: BLE001 - whatever happens, the next round comes
-                self._log.warning("upkeep_failed", reason=type(error).__name__)
-
-    async def _keep_keys(self, keeper: KeyKeeper) -> None:
-        try:
-            for key in await keeper.keep():
-                self._log.info(
-                    "key_made", issuer=key.issuer, purpose=key.purpose, alg=key.alg, kid=key.kid
-                )
-        except (VaultError, KeysAreBusy) as error:
-            self._log.error("keys_not_kept", reason=str(error))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, deadlines=self._deadlines)
@@ -226,8 +179,11 @@ class TokenService:
             outcome.answered("client_gone")
         except Exception:  # noqa: BLE001 - a fault of ours is logged whole and shown to nobody
             self._log.exception("internal_error", request_id=exchange.request_id)
+            outcome.refused("server_error", "internal_error")
             await send_json(exchange, {"error": "server_error"}, status=500)
+            service.activity.note(exchange, route.issuer.name, route.endpoint.__name__, outcome)
             return
+        service.activity.note(exchange, route.issuer.name, route.endpoint.__name__, outcome)
         self._write_outcome(
             {
                 "event": outcome.result,

@@ -68,6 +68,9 @@ class Attempt:
 
     def failed(self, refused: InvalidClient) -> None:
         """Count the failure; raises InvalidClient when it is to be answered otherwise."""
+        if isinstance(self._presented, PresentedSecret):
+            parts = SecretParts.read(self._presented.secret)
+            self._outcome.claimed_credential = parts.credential_id if parts is not None else ""
         # Timing: where the caller is costs a look, so every refusal takes one.
         may_come_from_here = self._may_come_from_here()
         if refused.reason == "wrong_method" and not may_come_from_here:

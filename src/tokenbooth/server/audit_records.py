@@ -73,6 +73,7 @@ class RefusedRequest:
     source: str = ""
     agent: str = ""  # the User-Agent, shortened
     method: str = ""  # of client authentication
+    credential_id: str = ""  # that was used, or that the refused secret names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

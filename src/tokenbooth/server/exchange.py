@@ -17,6 +17,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 _ID_BYTES = 12
+_LONGEST_AGENT = 128
 # An oversized body is read and thrown away up to here, so that its sender sees the answer.
 _DRAIN_BYTES = 8 * 1024 * 1024
 
@@ -60,6 +61,10 @@ class Exchange:
     def headers(self, name: bytes) -> tuple[str, ...]:
         """Return every header of that lower-case name."""
         return tuple([v.decode("latin-1") for key, v in self.scope["headers"] if key == name])
+
+    def agent(self) -> str:
+        """Return the User-Agent, shortened and printable."""
+        return printable(self.header(b"user-agent") or "", limit=_LONGEST_AGENT)
 
     def is_from(self, networks: Networks) -> bool:
         """Whether the other end of the connection itself is in one of these networks."""

@@ -1,30 +1,57 @@
-"""What became of one request, for the log: gathered on the way, written once at the end."""
+"""What became of one request, for the log and the audit: gathered on the way, told at the end."""
 
 from tokenbooth.protocol.client_auth import Presented
 from tokenbooth.protocol.errors import printable
+from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.issuance import Issued
 from tokenbooth.server.policy import Decision
+from tokenbooth.server.records import Client
 
 _LONGEST_CLIENT_ID = 128
 _SECRET_OR_TOKEN = ("tbs_", "tbo_", "tbr_", "eyJ")
 
 
 class Outcome:
-    """The fields of one log line; holds no secret and no token."""
+    """The fields of one log line, and who it is about; holds no secret and no token."""
 
-    __slots__ = ("fields", "result", "source")
+    __slots__ = (
+        "claimed_credential",
+        "client",
+        "client_id",
+        "credential_id",
+        "error",
+        "fields",
+        "method",
+        "reason",
+        "result",
+        "source",
+    )
 
     def __init__(self, source: str) -> None:
         self.result = "answered"
         self.source = source  # the caller's address
+        self.client: Client | None = None  # that proved itself
+        self.credential_id = ""  # with this
+        self.client_id = ""  # as claimed
+        self.claimed_credential = ""  # the one that the secret names, be it a good one or not
+        self.method = ""  # of authentication
+        self.error = ""
+        self.reason = ""  # of a refusal
         self.fields: dict[str, object] = {}
 
     def presents(self, presented: Presented) -> Presented:
         """Note who claims to be calling, and by which method."""
         if presented.client_id is not None:
-            self.fields["client_id"] = _shown(presented.client_id)
-        self.fields["method"] = presented.method
+            self.client_id = _shown(presented.client_id)
+            self.fields["client_id"] = self.client_id
+        self.method = self.fields["method"] = presented.method
         return presented
+
+    def authenticated(self, caller: AuthenticatedClient) -> None:
+        """Note who is calling indeed, and with which credential."""
+        self.client = caller.client
+        self.client_id = caller.client.client_id
+        self.credential_id = caller.credential.id
 
     def issued(self, decision: Decision, issued: Issued) -> None:
         """Note what was issued, by its id."""
@@ -54,6 +81,8 @@ class Outcome:
     def refused(self, code: str, reason: str) -> None:
         """Note a refusal with its private reason."""
         self.result = "refused"
+        self.error = code
+        self.reason = reason
         self.fields |= {"error": code, "reason": reason}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import Networks
+from tokenbooth.server.activity import Activity
 from tokenbooth.server.imported_secrets import ImportedSecrets
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.quota import Quotas
@@ -28,6 +29,7 @@ class Service:
     secrets: SecretOffice
     imported_secrets: ImportedSecrets
     last_uses: LastUses
+    activity: Activity
     remote_keys: RemoteKeys
     failures: FailureBudgets
     quotas: Quotas

@@ -75,6 +75,10 @@ class Settings:
     tls_client_ca: str | None = None  # PEM file of the authorities whose client certificates count
     tls_self_signed_clients: bool = False  # ask for certificates, those registered are let in
     mtls_url: str | None = None  # where clients with certificates reach the service, if elsewhere
+    # Repeats of a frequent event are one entry of the audit trail for so long.
+    audit_window_seconds: float = 300.0
+    refusals_kept_days: int = 7
+    usage_kept_days: int = 35
     # How long somebody stays signed in to the console: without doing anything, and at most.
     session_idle_seconds: float = 28_800.0
     session_seconds: float = 86_400.0
@@ -244,6 +248,13 @@ def _mistakes_in_numbers(settings: Settings) -> list[str]:
             "TOKENBOOTH_SESSION_IDLE_SECONDS and TOKENBOOTH_SESSION_SECONDS: at least 60, at most "
             "30 days, and the first no longer than the second"
         )
+    if not 1 <= settings.audit_window_seconds <= 86_400:
+        found.append("TOKENBOOTH_AUDIT_WINDOW_SECONDS: 1 to 86400 seconds")
+    found += [
+        f"{PREFIX}{name.upper()}: 1 to 400 days"
+        for name in ("refusals_kept_days", "usage_kept_days")
+        if not 1 <= getattr(settings, name) <= 400
+    ]
     if not 1 <= settings.failure_window_seconds <= 86_400:
         found.append("TOKENBOOTH_FAILURE_WINDOW_SECONDS: 1 to 86400 seconds")
     return found

@@ -8,7 +8,7 @@ from tokenbooth.protocol.messages import read_token_question
 from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.authentication import authenticate
 from tokenbooth.server.endpoints.signed_introspection import accepts_signed, send_signed
-from tokenbooth.server.endpoints.token import read_form
+from tokenbooth.server.endpoints.token import note_use, read_form
 from tokenbooth.server.endpoints.unusable import latest
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuance import BEARER
@@ -39,6 +39,7 @@ async def introspection(
     caller = await authenticate(
         presented, issuer=issuer, service=service, outcome=outcome, now=now, shown=shown
     )
+    note_use(caller, exchange, service, outcome, now=now)
     question = read_token_question(form)
     try:
         token = recognise(question.unverified_token, issuer, now)

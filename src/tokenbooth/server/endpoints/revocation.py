@@ -4,7 +4,7 @@ from tokenbooth.protocol.client_auth import read_client
 from tokenbooth.protocol.errors import TokenRefused, UnauthorizedClient
 from tokenbooth.protocol.messages import read_token_question
 from tokenbooth.server.authentication import authenticate
-from tokenbooth.server.endpoints.token import read_form
+from tokenbooth.server.endpoints.token import note_use, read_form
 from tokenbooth.server.endpoints.unusable import latest
 from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import IssuerView
@@ -29,6 +29,7 @@ async def revocation(
     caller = await authenticate(
         presented, issuer=issuer, service=service, outcome=outcome, now=now, shown=shown
     )
+    note_use(caller, exchange, service, outcome, now=now)
     question = read_token_question(form)
     try:
         token = recognise(question.unverified_token, issuer, now)

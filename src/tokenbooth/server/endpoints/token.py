@@ -57,6 +57,7 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
         # Another node may have signed the tokens that are handed in with a key of a moment ago.
         issuer = await latest(issuer, service)
     caller = await _authenticate(request, presented, issuer, service, outcome, shown=shown, now=now)
+    note_use(caller, exchange, service, outcome, now=now)
     proof = read_proof(exchange, issuer, caller.client, now)
     decision = _DECIDING[request.grant_type](request, caller, issuer, now)
     decision = with_copied_claims(decision, caller)
@@ -116,21 +117,31 @@ async def _authenticate(
     now: float,
 ) -> AuthenticatedClient:
     if request.grant_type == JWT_BEARER:
-        caller = await jwt_bearer.prove(
+        return await jwt_bearer.prove(
             request, presented, issuer, service, outcome, now=now, shown=shown
         )
-    else:
-        caller = await authenticate(
-            presented,
-            issuer=issuer,
-            service=service,
-            outcome=outcome,
-            now=now,
-            shown=shown,
-            spends=False,
-        )
-    service.last_uses.note(caller.credential, at=now, source=outcome.source)
-    return caller
+    return await authenticate(
+        presented,
+        issuer=issuer,
+        service=service,
+        outcome=outcome,
+        now=now,
+        shown=shown,
+        spends=False,
+    )
+
+
+def note_use(
+    caller: AuthenticatedClient,
+    exchange: Exchange,
+    service: Service,
+    outcome: Outcome,
+    *,
+    now: float,
+) -> None:
+    """Note who called, with which credential and from where."""
+    outcome.authenticated(caller)
+    service.last_uses.note(caller.credential, at=now, source=outcome.source, agent=exchange.agent)
 
 
 async def _spend_proofs(

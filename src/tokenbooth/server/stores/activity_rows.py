@@ -71,6 +71,7 @@ def refused_of(row: Row) -> RefusedRequest:
         source=row[8],
         agent=row[9],
         method=row[10],
+        credential_id=row[11],
     )
 
 

@@ -229,5 +229,10 @@ class ActivityStore(Protocol):
     ) -> tuple[Usage, ...]:
         """Return counts by hour; an account's are those of its clients."""
 
-    async def forget_activity(self, *, refused_before: float, usage_before: float) -> None:
-        """Drop old refusals and counts. The audit trail is never dropped."""
+    async def forget_activity(
+        self, *, refused_before: float, usage_before: float, most_refused: int
+    ) -> None:
+        """Drop old refusals and counts, and of more than `most_refused` refusals the oldest.
+
+        The audit trail is never dropped.
+        """

@@ -325,9 +325,14 @@ class SqlActivity(SqlChanges):
             )
         )
 
-    async def forget_activity(self, *, refused_before: float, usage_before: float) -> None:
+    async def forget_activity(
+        self, *, refused_before: float, usage_before: float, most_refused: int
+    ) -> None:
         await self._engine.write(
             lambda connection: activity.forget(
-                connection, refused_before=refused_before, usage_before=usage_before
+                connection,
+                refused_before=refused_before,
+                usage_before=usage_before,
+                most_refused=most_refused,
             )
         )

@@ -252,6 +252,7 @@ refused_requests = Table(
     Column("source", Text, nullable=False),
     Column("agent", Text, nullable=False),
     Column("method", Text, nullable=False),
+    Column("credential_id", Text, nullable=False),
     Index(None, "issuer", "client_id", "at"),
 )
 

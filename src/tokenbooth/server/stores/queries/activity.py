@@ -1,5 +1,6 @@
 """What happened: the audit trail, refusals and counts."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, text, update
@@ -36,9 +37,10 @@ _COUNT = text(
 _KEEP_REFUSED = text(
     """
     INSERT INTO refused_requests
-        (request_id, at, endpoint, status, error, reason, issuer, client_id, source, agent, method)
+        (request_id, at, endpoint, status, error, reason, issuer, client_id, source, agent, method,
+        credential_id)
     VALUES (:request_id, :at, :endpoint, :status, :error, :reason, :issuer, :client_id, :source,
-        :agent, :method)
+        :agent, :method, :credential_id)
     ON CONFLICT (request_id) DO NOTHING
     """
 )
@@ -84,10 +86,12 @@ def record(
 ) -> None:
     """Add to the counts, and keep the refusals."""
     # In one order everywhere: two nodes that write the same rows must not wait for each other.
-    for each in sorted(counted, key=lambda one: (one.hour, one.issuer, one.client_id, one.outcome)):
-        connection.execute(_COUNT, usage_row(each))
-    for request in refused:
-        connection.execute(_KEEP_REFUSED, refused_row(request))
+    rows = sorted(counted, key=lambda one: (one.hour, one.issuer, one.client_id, one.outcome))
+    if rows:
+        connection.execute(_COUNT, [usage_row(each) for each in rows])
+    kept = [refused_row(request) for request in refused]
+    if kept:
+        connection.execute(_KEEP_REFUSED, kept)
 
 
 def find_refused(connection: Connection, request_id: str) -> RefusedRequest | None:
@@ -138,9 +142,17 @@ def list_usage(
     return tuple(usage_of(row) for row in connection.execute(chosen.order_by(*order)))
 
 
-def forget(connection: Connection, *, refused_before: float, usage_before: float) -> None:
-    """Delete old refusals and counts."""
-    connection.execute(delete(refused_requests).where(refused_requests.c.at < refused_before))
+def forget(
+    connection: Connection, *, refused_before: float, usage_before: float, most_refused: int
+) -> None:
+    """Delete old refusals and counts, and the oldest of too many refusals."""
+    at = refused_requests.c.at
+    newest_of_too_many = select(at).order_by(at.desc()).offset(most_refused).limit(1)
+    excess = connection.execute(newest_of_too_many).scalar()
+    before = (
+        refused_before if excess is None else max(refused_before, math.nextafter(excess, math.inf))
+    )
+    connection.execute(delete(refused_requests).where(at < before))
     connection.execute(delete(usage).where(usage.c.hour < usage_before))
 
 

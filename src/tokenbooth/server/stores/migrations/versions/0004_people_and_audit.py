@@ -95,6 +95,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("credential_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("request_id", name=op.f("pk_refused_requests")),
     )
     op.create_index(op.f("ix_refused_requests_at"), "refused_requests", ["at"])

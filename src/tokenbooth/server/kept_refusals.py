@@ -1,0 +1,76 @@
+"""Refused requests on their way into the store, so few that an attack fills no disk."""
+
+from tokenbooth.server.audit_records import RefusedRequest
+from tokenbooth.server.exchange import Exchange
+from tokenbooth.server.outcome import Outcome
+
+# In a minute: alike ones, those of clients that do not exist, and all together.
+MOST_ALIKE = 10
+MOST_OF_STRANGERS = 60
+MOST = 600
+_MOST_PENDING = 2000  # while the store is away
+
+_Alike = tuple[str, str, str, str]  # issuer, client, reason, source
+
+
+class KeptRefusals:
+    """The first ones of each sort in every minute; the others are counted elsewhere."""
+
+    __slots__ = ("_alike", "_kept", "_minute", "_pending", "_strangers")
+
+    def __init__(self) -> None:
+        self._pending: list[RefusedRequest] = []
+        self._minute = 0
+        self._alike: dict[_Alike, int] = {}
+        self._kept = 0
+        self._strangers = 0
+
+    def note(
+        self,
+        exchange: Exchange,
+        issuer: str,
+        endpoint: str,
+        outcome: Outcome,
+        *,
+        now: float,
+        is_known: bool,
+    ) -> None:
+        """Keep the refusal, unless there are enough of it."""
+        if int(now) // 60 != self._minute:
+            self._minute = int(now) // 60
+            self._alike.clear()
+            self._kept = self._strangers = 0
+        if self._kept >= MOST or len(self._pending) >= _MOST_PENDING:
+            return
+        if not is_known and self._strangers >= MOST_OF_STRANGERS:
+            return
+        alike = (issuer, outcome.client_id, outcome.reason, outcome.source)
+        if self._alike.get(alike, 0) >= MOST_ALIKE:
+            return
+        self._alike[alike] = self._alike.get(alike, 0) + 1
+        self._kept += 1
+        self._strangers += not is_known
+        self._pending.append(
+            RefusedRequest(
+                request_id=exchange.request_id,
+                at=now,
+                endpoint=endpoint,
+                status=exchange.status,
+                error=outcome.error,
+                reason=outcome.reason,
+                issuer=issuer,
+                client_id=outcome.client_id,
+                source=outcome.source,
+                agent=exchange.agent(),
+                method=outcome.method,
+                credential_id=outcome.credential_id or outcome.claimed_credential,
+            )
+        )
+
+    def pending(self, most: int) -> list[RefusedRequest]:
+        """Return those to write, the oldest first."""
+        return self._pending[:most]
+
+    def written(self, count: int) -> None:
+        """Let go of the oldest ones."""
+        del self._pending[:count]
