@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tokenbooth.console.all_pages import ALL_PAGES
-from tokenbooth.console.cookies import SessionCookie
+from tokenbooth.console.cookies import OwnCookies
 from tokenbooth.console.frame import Frame, Page
 from tokenbooth.console.templates import Templates
 from tokenbooth.management.addresses import service_url
@@ -20,7 +20,7 @@ def build(booth: Booth, service: ASGIApp, *, root: str) -> Starlette:
         booth=booth,
         service=service,
         templates=Templates(booth.clock),
-        cookie=SessionCookie(is_secure=service_url(booth).startswith("https:")),
+        own_cookies=OwnCookies.of_service(is_secure=service_url(booth).startswith("https:")),
         root=root,
     )
 

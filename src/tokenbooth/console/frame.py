@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tokenbooth.console.cookies import SessionCookie
+from tokenbooth.console.cookies import OwnCookies
 from tokenbooth.console.form import Form, FormRefused
 from tokenbooth.console.notices import clear_notice, read_notice
 from tokenbooth.console.origin import (
@@ -26,9 +26,12 @@ from tokenbooth.management import sessions
 from tokenbooth.management.errors import (
     BadInput,
     Conflict,
+    Failed,
     ManagementError,
     Missing,
     NotAllowed,
+    SignInRefused,
+    TooManyAttempts,
 )
 from tokenbooth.server.actor import Actor
 from tokenbooth.server.bootstrap import Booth
@@ -41,6 +44,8 @@ _NOBODY = frozenset[str]()
 _STATUSES: tuple[tuple[type[ManagementError], int], ...] = (
     (Missing, 404),
     (NotAllowed, 403),
+    (SignInRefused, 403),
+    (TooManyAttempts, 429),
     (Conflict, 409),
     (BadInput, 422),
 )
@@ -50,6 +55,7 @@ _TITLES = {
     404: "Nothing here",
     409: "That cannot be done now",
     422: "That did not work",
+    429: "Not so fast",
     503: "Not now",
 }
 
@@ -72,16 +78,17 @@ class Frame:
     booth: Booth
     service: ASGIApp
     templates: Templates
-    cookie: SessionCookie
+    own_cookies: OwnCookies
     root: str
 
     async def serve(self, page: Page, request: Request, body: bytes) -> Response:
         """Return the page's answer, or why there is none."""
         state = request.scope["state"]
-        visit = await self._visit(page, request, source=state["source"], id_=state["request_id"])
-        if visit.signed_in is not None:
-            state["member"] = visit.signed_in.member.id
+        visit = self._visit(request, source=state["source"], id_=state["request_id"])
         try:
+            visit = await self._recognised(visit)
+            if visit.signed_in is not None:
+                state["member"] = visit.signed_in.member.id
             response = await self._answer(page, request.method, visit, body)
         except (ManagementError, StoreError, FormRefused) as error:
             response = _refusal(visit, error)
@@ -101,34 +108,44 @@ class Frame:
         page = Page(path="", show=missing, act=missing, is_open=True)
         return await self.serve(page, request, b"")
 
-    async def _visit(self, page: Page, request: Request, *, source: str, id_: str) -> Visit:
-        value = self.cookie.read(request.cookies)
-        signed_in = None
-        if value is not None:
-            agent = request.headers.get("user-agent", "")
-            visitor = sessions.Visitor(source=source, agent=agent, request_id=id_)
-            found = await sessions.find_session(self.booth, value, visitor)
-            if found is not None:
-                signed_in = SignedIn(session=found[0], member=found[1], cookie=value)
-        if signed_in is None:
-            actor = Actor(kind="member", rights=_NOBODY, source=source, request_id=id_)
-        else:
-            actor = sessions.actor_for(signed_in.member, source=source, request_id=id_)
+    def _visit(self, request: Request, *, source: str, id_: str) -> Visit:
+        visitor = sessions.Visitor(
+            source=source,
+            agent=request.headers.get("user-agent", ""),
+            request_id=id_,
+            device=self.own_cookies.device.read(request.cookies),
+        )
+        actor = Actor(kind="visitor", rights=_NOBODY, source=source, request_id=id_)
         return Visit(
             booth=self.booth.acting_as(actor),
             service=self.service,
             templates=self.templates,
             root=self.root,
             path=request.scope["path"].removeprefix(self.root) or "/",
-            signed_in=signed_in,
+            signed_in=None,
             given=request.path_params,
             query=request.query_params,
             form=Form(),
             headers=request.headers,
             cookies=request.cookies,
-            source=source,
-            csrf="" if signed_in is None else csrf_token(signed_in.cookie),
+            own_cookies=self.own_cookies,
+            visitor=visitor,
+            csrf="",
             notice=read_notice(request.cookies),
+        )
+
+    async def _recognised(self, visit: Visit) -> Visit:
+        """Return the visit of whoever is signed in, if anybody is."""
+        value = self.own_cookies.session.read(visit.cookies)
+        found = value and await sessions.find_session(self.booth, value, visit.visitor)
+        if not value or not found:
+            return visit
+        session, member = found
+        return replace(
+            visit,
+            booth=sessions.acting_as(self.booth, member, visit.visitor),
+            signed_in=SignedIn(session=session, member=member, cookie=value),
+            csrf=csrf_token(value),
         )
 
     async def _answer(self, page: Page, method: str, visit: Visit, body: bytes) -> Response:
@@ -140,16 +157,17 @@ class Frame:
         if page.right is not None and not visit.may(page.right):
             raise NotAllowed(f"Your role lacks the right {page.right}. Ask an operator.")
         if method == "POST":
-            visit = _with_form(visit, body)
+            visit = _with_form(visit, body, is_open=page.is_open)
         return await handler(visit)
 
 
-def _with_form(visit: Visit, body: bytes) -> Visit:
+def _with_form(visit: Visit, body: bytes, *, is_open: bool) -> Visit:
     """Read the form; refuses one that no page of ours sent."""
     if not is_from_here(visit.headers):
         raise NotAllowed("The form was sent from another site.")
     form = Form.read(body)
-    if visit.signed_in is not None:
+    # What is open to everybody asks for a proof of its own: whoever is signed in adds nothing.
+    if visit.signed_in is not None and not is_open:
         token = visit.headers.get(CSRF_HEADER) or form.text(CSRF_FIELD)
         if not is_csrf_token(visit.signed_in.cookie, token):
             raise NotAllowed("The form is of another session: go back, load the page again.")
@@ -175,6 +193,8 @@ def _refusal(visit: Visit, error: Exception) -> Response:
     )
     if status == 503:
         response.headers["Retry-After"] = "2"
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.seconds)
     return response
 
 
@@ -192,6 +212,6 @@ def status_of(error: Exception | None) -> int:
 
 
 def _text_of(error: Exception, status: int) -> str:
-    if status == 503:
+    if status == 503 and not isinstance(error, Failed):
         return "The service cannot reach its database. Try again in a moment."
     return str(error)

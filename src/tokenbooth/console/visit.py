@@ -8,10 +8,12 @@ from urllib.parse import quote
 from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from tokenbooth.console.cookies import OwnCookies
 from tokenbooth.console.form import Form
 from tokenbooth.console.notices import leave_notice
 from tokenbooth.console.templates import Templates
 from tokenbooth.management.errors import NotAllowed
+from tokenbooth.management.sessions import Visitor
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.exchange import ASGIApp
 from tokenbooth.server.people_records import Member, Session
@@ -41,7 +43,8 @@ class Visit:
     form: Form
     headers: Mapping[str, str]
     cookies: Mapping[str, str]
-    source: str
+    own_cookies: OwnCookies
+    visitor: Visitor  # the browser, whoever sits there
     csrf: str
     notice: str  # what the page before left to say
 
