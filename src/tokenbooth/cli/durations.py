@@ -4,6 +4,10 @@ import re
 
 import click
 
+from tokenbooth.management.token_words import spoken
+
+__all__ = ["DURATION", "DurationType", "parse_duration", "spoken"]
+
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 _WHOLE = re.compile(r"(?:[0-9]{1,10}[wdhms])+|[0-9]{1,10}", re.ASCII)
 _PART = re.compile(r"([0-9]+)([wdhms]?)", re.ASCII)
@@ -20,19 +24,6 @@ def parse_duration(text: str) -> int:
         message = "each unit may be used once"
         raise ValueError(message)
     return sum(int(number) * _SECONDS[unit or "s"] for number, unit in parts)
-
-
-def spoken(seconds: float) -> str:
-    """Return a span in the two largest units that matter: 59 minutes, 2 days 3 hours."""
-    left = int(seconds)
-    words = []
-    for name, size in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        count, left = divmod(left, size)
-        if count:
-            words.append(f"{count} {name}{'' if count == 1 else 's'}")
-        elif words:
-            break
-    return " ".join(words[:2]) or "0 seconds"
 
 
 class DurationType(click.ParamType[int]):

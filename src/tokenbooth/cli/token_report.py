@@ -1,14 +1,20 @@
 """What can be said about a token, in words and as JSON; pure, and wary of hostile claims."""
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from tokenbooth.cli.durations import spoken
 from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.management.token_words import (
+    binding_words,
+    plain,
+    spoken,
+    text_claim,
+    texts_claim,
+    time_claim,
+    who_words,
+)
 from tokenbooth.protocol.access_token import TYP
 from tokenbooth.protocol.jwt import UnverifiedJwt
 
@@ -18,8 +24,7 @@ SignatureResult = Literal[
 Status = Literal["valid", "expired", "not_yet_valid", "unknown"]
 
 _LAST_MOMENT = 253_402_300_799  # the end of the year 9999
-_LONGEST_SHOWN = 200
-_SAID = ("iss", "sub", "client_id", "azp", "aud", "scope", "scp", "iat", "nbf", "exp")
+_SAID = ("iss", "sub", "client_id", "azp", "aud", "scope", "scp", "iat", "nbf", "exp", "cnf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,7 @@ def report_on(
     jwt: UnverifiedJwt, claims: Mapping[str, Any], signature: Signature, *, now: float
 ) -> JwtReport:
     """Put together what the token says, and whether an API would refuse it."""
-    expires_at, not_before = _time(claims, "exp"), _time(claims, "nbf")
+    expires_at, not_before = time_claim(claims, "exp"), time_claim(claims, "nbf")
     status: Status = "valid"
     if expires_at is None:
         status = "unknown"
@@ -114,12 +119,12 @@ def report_on(
         typ=jwt.typ,
         alg=jwt.alg,
         kid=jwt.kid,
-        issuer=_text(claims, "iss"),
-        client_id=_text(claims, "client_id") or _text(claims, "azp"),
-        subject=_text(claims, "sub"),
-        audience=_texts(claims.get("aud"), split=False),
-        scope=_texts(claims.get("scope", claims.get("scp")), split=True),
-        issued_at=_time(claims, "iat"),
+        issuer=text_claim(claims, "iss"),
+        client_id=text_claim(claims, "client_id") or text_claim(claims, "azp"),
+        subject=text_claim(claims, "sub"),
+        audience=texts_claim(claims.get("aud"), split=False),
+        scope=texts_claim(claims.get("scope", claims.get("scp")), split=True),
+        issued_at=time_claim(claims, "iat"),
         not_before=not_before,
         expires_at=expires_at,
         expires_in=None if expires_at is None else round(expires_at - now),
@@ -133,15 +138,13 @@ def report_on(
 def shown_in_words(report: JwtReport) -> str:
     """Return the report as lines for a person; nothing in it can act on a terminal."""
     now = (report.expires_at or 0) - (report.expires_in or 0)
-    who = f"the client {plain(report.client_id)}" if report.client_id else "no client is named"
-    if report.subject and report.subject != report.client_id:
-        who += f", on behalf of {plain(report.subject)}"
     kind = "access token" if report.typ == TYP else f"not marked as access token: {report.typ}"
     lines = {
         "What": f"JWT ({plain(kind)}), signed with {plain(report.alg)} by key {plain(report.kid)}",
-        "Who": who,
+        "Who": who_words(report.claims),
         "For": ", ".join(map(plain, report.audience)) or "no API is named",
         "Scopes": " ".join(map(plain, report.scope)) or "none",
+        "Bound to": binding_words(report.claims),
         "Issuer": plain(report.issuer),
         "Issued": _moment(report.issued_at),
         "Expires": _expiry(report, now),
@@ -151,14 +154,6 @@ def shown_in_words(report: JwtReport) -> str:
     if others:
         lines["Also"] = ", ".join(f"{plain(name)}={plain(each)}" for name, each in others.items())
     return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
-
-
-def plain(value: object) -> str:
-    """Return any JSON value as short text without control characters."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if not text.isprintable():
-        text = json.dumps(text)
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
 def _refusal(status: Status, signature: Signature) -> str:
@@ -186,29 +181,3 @@ def _moment(seconds: float | None) -> str:
     if not 0 <= seconds <= _LAST_MOMENT:
         return f"{seconds:.0f} seconds after 1970"
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        seconds = float(value)
-    except OverflowError:
-        return None
-    if not math.isfinite(seconds):
-        return None
-    return int(seconds) if seconds.is_integer() else seconds
-
-
-def _text(claims: Mapping[str, Any], name: str) -> str | None:
-    value = claims.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def _texts(value: object, *, split: bool) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(value.split() if split else [value])
-    if isinstance(value, list):
-        return tuple(each for each in value if isinstance(each, str))
-    return ()

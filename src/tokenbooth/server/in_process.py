@@ -1,4 +1,4 @@
-"""Performs HTTP requests on an application of this process, for guards that stand beside it."""
+"""Performs HTTP requests on an application of this process, for guards and pages beside it."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -13,20 +13,24 @@ from tokenbooth.server.exchange import ASGIApp, Message
 class InProcessFetch:
     """Performs a request on an application of this process, on its event loop."""
 
-    def __init__(self, app: ASGIApp, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, app: ASGIApp, loop: asyncio.AbstractEventLoop, *, source: str = "127.0.0.1"
+    ) -> None:
         self._app = app
         self._loop = loop
+        self._source = source  # the address that the requests come from
 
     def __call__(self, request: Request) -> Response:
         """Return the answer; called from the guard's own threads, never from the loop."""
-        answering = asyncio.run_coroutine_threadsafe(self._ask(request), self._loop)
+        answering = asyncio.run_coroutine_threadsafe(self.ask(request), self._loop)
         try:
             return answering.result(request.timeout)
         except NoAnswer as error:
             answering.cancel()
             raise FetchFailed("timeout", "no answer in time", is_transient=True) from error
 
-    async def _ask(self, request: Request) -> Response:
+    async def ask(self, request: Request) -> Response:
+        """Return the answer; called on the event loop itself."""
         parts = urlsplit(request.url)
         headers = {"host": parts.netloc, **{k.lower(): v for k, v in request.headers.items()}}
         scope: MutableMapping[str, Any] = {
@@ -35,7 +39,7 @@ class InProcessFetch:
             "path": parts.path,
             "query_string": parts.query.encode(),
             "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
-            "client": ("127.0.0.1", 0),
+            "client": (self._source, 0),
         }
         sent: list[Message] = []
 

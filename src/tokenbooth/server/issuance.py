@@ -46,30 +46,8 @@ class Issued:
 async def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
     """Make the tokens; raises TemporarilyUnavailable when no key can be used now."""
     token_id = new_id()
-    issued_at = int(now)
-    claims: dict[str, Any] = {
-        "iss": issuer.url,
-        "sub": decision.subject or decision.client_id,
-        "client_id": decision.client_id,
-        "aud": decision.audience[0] if len(decision.audience) == 1 else decision.audience,
-        "iat": issued_at,
-        "exp": issued_at + decision.lifetime,
-        "jti": token_id,
-        "credential_id": decision.credential_id,
-    }
-    if decision.extra_claims:
-        claims = {**decision.extra_claims, **claims}
-    if decision.actor is not None:
-        claims["act"] = decision.actor
-    if decision.authorization_details:
-        claims["authorization_details"] = decision.authorization_details
-    if decision.rests_on:
-        claims["rests_on"] = earlier_keys(decision.rests_on)
-    if decision.scope:  # RFC 6749 §3.3: an empty scope has no wire form
-        claims["scope"] = str(decision.scope)
+    claims = claims_of(decision, issuer.url, token_id=token_id, issued_at=int(now))
     confirmation = decision.confirmation
-    if confirmation is not None:
-        claims["cnf"] = confirmation.to_claim()
     refresh_token = None
     if decision.refresh_lifetime is not None:
         claims["sid"] = decision.spends.family if decision.spends else new_id()
@@ -89,6 +67,35 @@ async def issue(decision: Decision, issuer: IssuerView, now: float) -> Issued:
         refresh_token=refresh_token,
         refresh_expires_in=decision.refresh_lifetime,
     )
+
+
+def claims_of(
+    decision: Decision, issuer_url: str, *, token_id: str, issued_at: int
+) -> dict[str, Any]:
+    """Return what the token says; everything but the mark of its family of refreshed tokens."""
+    claims: dict[str, Any] = {
+        "iss": issuer_url,
+        "sub": decision.subject or decision.client_id,
+        "client_id": decision.client_id,
+        "aud": decision.audience[0] if len(decision.audience) == 1 else decision.audience,
+        "iat": issued_at,
+        "exp": issued_at + decision.lifetime,
+        "jti": token_id,
+        "credential_id": decision.credential_id,
+    }
+    if decision.extra_claims:
+        claims = {**decision.extra_claims, **claims}
+    if decision.actor is not None:
+        claims["act"] = decision.actor
+    if decision.authorization_details:
+        claims["authorization_details"] = decision.authorization_details
+    if decision.rests_on:
+        claims["rests_on"] = earlier_keys(decision.rests_on)
+    if decision.scope:  # RFC 6749 §3.3: an empty scope has no wire form
+        claims["scope"] = str(decision.scope)
+    if decision.confirmation is not None:
+        claims["cnf"] = decision.confirmation.to_claim()
+    return claims
 
 
 def new_id() -> str:
