@@ -56,7 +56,7 @@ async def test_token(
     secret: Secret,
     *,
     issuer: str | None = None,  # noqa: PT028 - this is no test of pytest
-    api: str | None = None,  # noqa: PT028
+    api: str | None = None,  # noqa: PT028 - nor is this
 ) -> TokenTest:
     """Get a token as the client itself would, with the secret that the person has at hand.
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tokenbooth.management.errors import Missing, no_such
+
 Language = Literal["bash", "python", "javascript", "go", "http", "json", "dotenv", "yaml"]
 
 MEDIA_TYPES: dict[Language, str] = {"json": "application/json"}  # of a download; else plain text
@@ -49,6 +51,13 @@ class Instructions:
     snippets: tuple[Snippet, ...]
     left_out: tuple[LeftOut, ...]
 
-    def snippet(self, format_id: str) -> Snippet | None:
-        """Return the snippet of that format, unless it was left out."""
-        return next((each for each in self.snippets if each.id == format_id), None)
+    def snippet(self, format_id: str) -> Snippet:
+        """Return the snippet of that format; raises Missing with the reason if it was left out."""
+        for each in self.snippets:
+            if each.id == format_id:
+                return each
+        for left_out in self.left_out:
+            if left_out.id == format_id:
+                raise Missing(f"There is no {left_out.title} for this client. {left_out.reason}")
+        formats = [each.id for each in self.snippets]
+        raise Missing(no_such("format", format_id[:40], formats))

@@ -22,7 +22,15 @@ from tokenbooth.management.errors import (
     NotAllowed,
     Outdated,
 )
-from tokenbooth.management.rest import accounts, apis, clients, credentials, issuers, keys
+from tokenbooth.management.rest import (
+    accounts,
+    apis,
+    clients,
+    credentials,
+    instructions,
+    issuers,
+    keys,
+)
 from tokenbooth.management.rest.access import Gate
 from tokenbooth.management.rest.problems import MEDIA_TYPE, SCHEMA, problem
 from tokenbooth.management.rest.rights import PATH, audience_at
@@ -78,7 +86,7 @@ def build(*, booth: Booth, guard: Guard, base_url: str) -> FastAPI:
     )
     app.state.booth = booth
     app.state.gate = Gate(guard, booth)
-    for resource in (issuers, apis, clients, credentials, keys, accounts):
+    for resource in (issuers, apis, clients, credentials, instructions, keys, accounts):
         app.include_router(resource.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(ManagementError, _not_managed)
