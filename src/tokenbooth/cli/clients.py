@@ -4,6 +4,7 @@ import click
 
 from tokenbooth.cli.durations import DURATION
 from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.cli.instructions import instructions
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.limits import limit_options
 from tokenbooth.cli.managing import issuer_option, managing
@@ -21,6 +22,9 @@ from tokenbooth.server.records import DEFAULT_ISSUER, ClientPolicy, TokenFormat
 @click.group(cls=HelpfulGroup)
 def clients() -> None:
     """Register and manage clients: the machines that call APIs."""
+
+
+clients.add_command(instructions)
 
 
 @clients.command()
