@@ -6,13 +6,18 @@ from itertools import count
 import anyio
 import pytest
 
+from tests.postgres import PostgresDatabases, installed_versions, postgres_server, version_of
 from tests.store_contract.samples import api, issuer
 from tokenbooth.clock import TravelClock
 from tokenbooth.server.stores.sql import open_store
 
+POSTGRES = installed_versions()
+
 
 class SqliteDatabases:
     """Databases in files; a new one is a copy of one that was migrated before."""
+
+    missing = "There is no database"
 
     def __init__(self, folder):
         self._folder = folder
@@ -36,9 +41,21 @@ class SqliteDatabases:
         await store.close()
 
 
-@pytest.fixture(scope="session", params=[SqliteDatabases], ids=["sqlite"])
+@pytest.fixture(
+    scope="session", params=[None, *POSTGRES], ids=["sqlite", *map(version_of, POSTGRES)]
+)
 def databases(request, tmp_path_factory):
-    return request.param(tmp_path_factory.mktemp("databases"))
+    if request.param is None:
+        yield SqliteDatabases(tmp_path_factory.mktemp("databases"))
+        return
+    with postgres_server(request.param) as server:
+        made = PostgresDatabases(server)
+        made.make_template(lambda url: anyio.run(migrate, url))
+        yield made
+
+
+async def migrate(url):
+    await (await open_store(url)).close()
 
 
 @pytest.fixture

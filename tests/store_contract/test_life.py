@@ -1,11 +1,10 @@
 """Opening, checking and closing."""
 
 import asyncio
-import threading
 
 import pytest
 
-from tests.store_contract.samples import api, client, issuer, revocation
+from tests.store_contract.samples import api, issuer, revocation
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.stores.sql import open_store
 
@@ -23,7 +22,7 @@ async def test_makes_a_database_that_is_not_there(databases):
 
 
 async def test_makes_no_database_unless_told_to(databases):
-    with pytest.raises(StoreUnavailable, match="There is no database"):
+    with pytest.raises(StoreUnavailable, match=databases.missing):
         await open_store(databases.empty(), create=False)
 
 
@@ -62,33 +61,6 @@ async def test_close_finishes_what_is_under_way(url):
     again = await open_store(url)
     assert len(await again.find_revoked("default", [f"jti:{n}" for n in range(20)])) == 20
     await again.close()
-
-
-async def test_serves_several_threads_each_with_its_own_event_loop(filled):
-    failures = []
-
-    async def work(name):
-        for number in range(20):
-            client_id = f"{name}-{number}"
-            await filled.add_client(client(client_id))
-            assert (await filled.get_client("default", client_id)).client == client(client_id)
-            assert len(await filled.list_apis()) == 2
-            await filled.revision()
-
-    def run(name):
-        try:
-            asyncio.run(work(name))
-        except Exception as error:  # noqa: BLE001  # shown by the assertion
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(f"t{number}",)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        await asyncio.to_thread(thread.join)
-
-    assert failures == []
-    assert len(await filled.list_clients(limit=1000)) == 80
 
 
 async def test_a_cancelled_write_leaves_the_store_usable(filled):

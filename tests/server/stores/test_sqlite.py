@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 
 import pysqlite3.dbapi2 as driver
 import pytest
@@ -307,3 +308,33 @@ async def test_refuses_a_migration_that_leaves_rows_without_what_they_refer_to(
 
     with pytest.raises(StoreUnavailable, match="rows that refer to nothing"):
         await open_store(f"sqlite:///{file}")
+
+
+async def test_serves_several_threads_each_with_its_own_event_loop(store):
+    await store.add_issuer(issuer())
+    await store.add_api(api())
+    await store.add_api(api("other"))
+    failures = []
+
+    async def work(name):
+        for number in range(20):
+            client_id = f"{name}-{number}"
+            await store.add_client(client(client_id))
+            assert (await store.get_client("default", client_id)).client == client(client_id)
+            assert len(await store.list_apis()) == 2
+            await store.revision()
+
+    def run(name):
+        try:
+            asyncio.run(work(name))
+        except Exception as error:  # noqa: BLE001  # shown by the assertion
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(f"t{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+
+    assert failures == []
+    assert len(await store.list_clients(limit=1000)) == 80

@@ -25,8 +25,11 @@ class Engine(Protocol):
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run the query in a transaction that only reads."""
 
-    async def write(self, query: Callable[[Connection], T]) -> T:
-        """Run the query in a transaction that is durable on return, or never happened."""
+    async def write(self, query: Callable[[Connection], T], *, exclusive: bool = True) -> T:
+        """Run the query in a transaction that is durable on return, or never happened.
+
+        No two exclusive ones run at once. The others must be right whatever runs beside them.
+        """
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from tokenbooth.server.stores.contract import StoreUnavailable
 
@@ -27,3 +27,16 @@ def migrate(connection: Connection) -> None:
         raise StoreUnavailable(
             "The database was made by a newer version of this program; run that version."
         ) from error
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the newest migration that the database has seen; None before the first."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def has_tables(connection: Connection) -> bool:
+    """Whether anything is in the database."""
+    return bool(inspect(connection).get_table_names())

@@ -16,6 +16,7 @@ from tokenbooth.server.records import (
     CredentialKind,
     CredentialUse,
     Issuer,
+    OwnedCredential,
     RegisteredClient,
     Revocation,
     RevocationPage,
@@ -28,6 +29,7 @@ from tokenbooth.server.stores.queries import (
     activity,
     changes,
     clients,
+    credentials_to_mind,
     issuers,
     revocations,
     sessions,
@@ -40,18 +42,30 @@ _SQLITE = "sqlite:///"
 
 
 async def open_store(url: str, *, create: bool = True, clock: Clock = SYSTEM_CLOCK) -> "SqlStore":
-    """Open the database at `sqlite:///path`; with `create`, make it or bring it up to date.
+    """Open `sqlite:///path` or `postgresql://host/name`; `create` makes it and its tables.
 
     Without `create` the database must be there and up to date. Raises StoreUnavailable.
     """
+    if url.startswith(("postgresql://", "postgres://")):
+        return SqlStore(await _postgres(url, create=create), clock)
     path = url.removeprefix(_SQLITE)
     if path == url or not path or path == ":memory:" or "\0" in path:
         raise StoreUnavailable(
             "A database is written sqlite:///file.db (from the working directory)"
-            " or sqlite:////folder/file.db."
+            " or sqlite:////folder/file.db, or postgresql://user@host/name."
         )
     engine = await SqliteEngine.open(Path(path), create=create)
     return SqlStore(engine, clock)
+
+
+async def _postgres(url: str, *, create: bool) -> Engine:
+    try:
+        from tokenbooth.server.stores.postgres import PostgresEngine
+    except ModuleNotFoundError as error:
+        raise StoreUnavailable(
+            "PostgreSQL takes a driver: pip install 'tokenbooth[server,postgres]'."
+        ) from error
+    return await PostgresEngine.open(url, create=create)
 
 
 class SqlStore(SqlAccounts, SqlSessions, SqlActivity):
@@ -222,13 +236,37 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity):
             audit=audit,
         )
 
+    async def list_credentials_to_mind(
+        self,
+        *,
+        now: float,
+        expires_before: float,
+        used_before: float,
+        account: str | None = None,
+        issuer: str | None = None,
+        limit: int = 1000,
+    ) -> tuple[OwnedCredential, ...]:
+        return await self._engine.read(
+            lambda connection: credentials_to_mind.list_all(
+                connection,
+                now=now,
+                expires_before=expires_before,
+                used_before=used_before,
+                account=account,
+                issuer=issuer,
+                limit=limit,
+            )
+        )
+
     async def list_hosts(self, issuer: str, client_id: str) -> tuple[CredentialHost, ...]:
         return await self._engine.read(
             lambda connection: clients.list_hosts(connection, issuer, client_id)
         )
 
     async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
-        await self._engine.write(lambda connection: clients.record_uses(connection, uses))
+        await self._engine.write(
+            lambda connection: clients.record_uses(connection, uses), exclusive=False
+        )
 
     async def list_keys(self) -> tuple[StoredKey, ...]:
         return await self._engine.read(issuers.list_keys)
@@ -292,7 +330,8 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity):
 
     async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
         return await self._engine.write(
-            lambda connection: revocations.claim(connection, key, now=now, expires_at=expires_at)
+            lambda connection: revocations.claim(connection, key, now=now, expires_at=expires_at),
+            exclusive=False,
         )
 
     async def forget_expired(self, now: float) -> int:
@@ -300,11 +339,12 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity):
             forgotten = revocations.forget_expired(connection, now)
             return forgotten + sessions.forget_expired(connection, now)
 
-        return await self._engine.write(forget)
+        return await self._engine.write(forget, exclusive=False)
 
     async def forget_claims(self, prefix: str, now: float) -> int:
         return await self._engine.write(
-            lambda connection: revocations.forget_claims(connection, prefix, now)
+            lambda connection: revocations.forget_claims(connection, prefix, now),
+            exclusive=False,
         )
 
     async def revision(self) -> int:
@@ -317,7 +357,7 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity):
 
     async def check(self) -> None:
         await self._engine.revision()
-        await self._engine.write(changes.touch)
+        await self._engine.write(changes.touch, exclusive=False)
 
     def together(self) -> Together:
         return SqlTogether(self._engine, self._clock)

@@ -82,8 +82,8 @@ class SqliteEngine:
             with reader.begin():
                 return query(reader)
 
-    async def write(self, query: Callable[[Connection], T]) -> T:
-        """Run the query in a transaction, in the writing thread."""
+    async def write(self, query: Callable[[Connection], T], *, exclusive: bool = True) -> T:
+        """Run the query in a transaction, in the writing thread: SQLite has one writer anyway."""
         self._refuse_misuse()
         return await self._writer.write(query)
 
