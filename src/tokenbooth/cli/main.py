@@ -38,6 +38,14 @@ class Program(LazyGroup):
             ("accounts", "Create and list the customers that own clients."),
             ("token", "Get and inspect access tokens."),
         )
+    } | {
+        name: LazyCommand(module="tokenbooth.cli.configuration", name=name, help=text)
+        for name, text in (
+            ("apply", "Make the service what configuration files say."),
+            ("plan", "Show what apply would change."),
+            ("drift", "Fail if the service is not what files say."),
+            ("export", "Write the service as a configuration file."),
+        )
     }
 
 
