@@ -1,6 +1,8 @@
 """A service with an operator, two accounts and their people, and its console."""
 
+import io
 import shutil
+import sys
 from itertools import count
 
 import anyio
@@ -33,6 +35,17 @@ def people_template(tmp_path_factory):
 @pytest.fixture
 def clock():
     return TravelClock()
+
+
+@pytest.fixture
+def log(people_template):
+    """What is logged from here on; ask for it before `town`."""
+    written = io.TextIOWrapper(io.BytesIO())
+    usual, sys.stderr = sys.stderr, written
+    configure_logs("json", "info")
+    yield lambda: written.buffer.getvalue().decode()
+    sys.stderr = usual
+    configure_logs("json", "info")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A running service with people in it, and browsers in which they are signed in."""
 
+import base64
 import re
 from contextlib import asynccontextmanager
 from html import unescape
@@ -10,7 +11,9 @@ import httpx2
 from tests.server.booths import BASE_URL, Town
 from tokenbooth.console.mount import console_mounts
 from tokenbooth.console.origin import csrf_token
+from tokenbooth.management import second_factor
 from tokenbooth.management.sessions import Visitor, open_session
+from tokenbooth.protocol import one_time_code
 from tokenbooth.server.app import TokenService
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.people_records import Member
@@ -175,6 +178,31 @@ async def running(settings, clock):
                 yield town
             finally:
                 await town.close()
+
+
+async def add_app(town, who):
+    """Give somebody a second factor; returns its key and the recovery codes."""
+    member = await town.store.find_member(email=email_of(who))
+    enrolment = second_factor.begin_enrolment(town.booth, member)
+    key = key_of(enrolment.secret.reveal())
+    codes = await second_factor.finish_enrolment(
+        town.booth,
+        member,
+        unverified_sealed=enrolment.sealed.reveal(),
+        code=code_now(town, key),
+    )
+    town.clock.travel(60)
+    return key, [code.reveal() for code in codes]
+
+
+def key_of(shown):
+    """The key of an authenticator app, from the text that a page shows."""
+    return base64.b32decode(shown.replace(" ", "").upper())
+
+
+def code_now(town, key):
+    """What an app with that key shows now."""
+    return one_time_code.code_at(key, one_time_code.step_at(town.clock.now()))
 
 
 def words(answer):

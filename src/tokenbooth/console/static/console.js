@@ -183,7 +183,29 @@ addEventListener("resize", () => {
   }, 150);
 });
 
+// --- A look at the password that is being typed ---
+
+function makePeek(input) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "plain peek";
+  button.textContent = "Show";
+  const show = (isShown) => {
+    input.type = isShown ? "text" : "password";
+    button.setAttribute("aria-pressed", String(isShown));
+  };
+  button.setAttribute("aria-label", `Show: ${input.labels[0]?.textContent ?? "password"}`);
+  button.addEventListener("click", () => show(input.type === "password"));
+  input.form?.addEventListener("submit", () => show(false));
+  const row = document.createElement("div");
+  row.className = "peeking";
+  input.before(row);
+  row.append(input, button);
+  show(false);
+}
+
 function dress(root) {
+  root.querySelectorAll("[data-peek]").forEach(makePeek);
   root.querySelectorAll("[data-tabs]").forEach(makeTabs);
   drawCharts(root);
   forgetPost(root);
