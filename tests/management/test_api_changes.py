@@ -62,12 +62,22 @@ async def test_lists_the_clients_with_access_and_to_an_account_only_its_own(boot
     await create_client(booth, apis=["orders"], client_id="other")
 
     users = await users_of_api(booth, "persons")
-    assert [(each.client_id, each.scopes) for each in users] == [
+    assert users.is_whole
+    assert [(each.client_id, each.scopes) for each in users.users] == [
         ("ours", ("a",)),
         ("theirs", ("a", "b")),
     ]
     own = await users_of_api(booth.acting_as(MEMBER), "persons")
-    assert [each.client_id for each in own] == ["ours"]
+    assert [each.client_id for each in own.users] == ["ours"]
+
+
+async def test_says_when_not_every_client_is_listed(booth):
+    for number in range(3):
+        await create_client(booth, apis=["persons"], client_id=f"c{number}")
+
+    users = await users_of_api(booth, "persons", limit=2)
+    assert ([each.client_id for each in users.users], users.is_whole) == (["c0", "c1"], False)
+    assert (await users_of_api(booth, "persons", limit=3)).is_whole
 
 
 async def test_makes_an_api_with_descriptions(booth):

@@ -21,6 +21,7 @@ from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiScope
 from tokenbooth.server.stores.contract import AlreadyExists
 
 _PAGE = 500
+_MOST_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +73,24 @@ async def change_api(
     return view_api(changed)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsersOfApi:
+    """Clients that have access, by id."""
+
+    users: tuple[UserOfApi, ...]
+    is_whole: bool  # else there may be more: a look at a page must not read a million clients
+
+
 async def users_of_api(
     booth: Booth, name: str, *, issuer: str = DEFAULT_ISSUER, limit: int = 1000
-) -> tuple[UserOfApi, ...]:
-    """Return the clients that have access, by id: an account's people see their own alone."""
+) -> UsersOfApi:
+    """Return the clients that have access: an account's people see their own alone."""
     require(booth, "clients:read")
     await find_api(booth, name, issuer=issuer)
     found: list[UserOfApi] = []
     after: tuple[str, str] | None = None
-    while len(found) < limit:
+    is_whole = False
+    for _ in range(_MOST_PAGES):
         page = await booth.store.list_clients(
             issuer=issuer, account=booth.actor.account, after=after, limit=_PAGE
         )
@@ -96,10 +106,11 @@ async def users_of_api(
             for access in each.client.access
             if access.api == name
         ]
-        if len(page) < _PAGE:
+        is_whole = len(page) < _PAGE
+        if is_whole or len(found) > limit:
             break
         after = (page[-1].client.issuer, page[-1].client.client_id)
-    return tuple(found[:limit])
+    return UsersOfApi(users=tuple(found[:limit]), is_whole=is_whole and len(found) <= limit)
 
 
 def read_scopes(text: str) -> tuple[ApiScope, ...]:
