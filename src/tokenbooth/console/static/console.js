@@ -211,5 +211,11 @@ function dress(root) {
   forgetPost(root);
 }
 
+// What only pages without scripts need.
+document.querySelectorAll("[data-without-scripts]").forEach((part) => { part.hidden = true; });
+
 dress(document);
-document.addEventListener("htmx:afterSwap", (event) => dress(event.detail.target));
+document.addEventListener("htmx:afterSwap", (event) => {
+  dress(event.detail.target);
+  event.detail.target.querySelector("[data-focus]")?.focus();
+});
