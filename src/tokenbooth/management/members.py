@@ -149,7 +149,7 @@ async def enable_member(booth: Booth, who: str, *, version: str | None = None) -
 
 
 async def disable_member(booth: Booth, who: str, *, version: str | None = None) -> MemberView:
-    """Let the member sign in no more, and end its sessions; raises Conflict for the last operator."""
+    """Let the member sign in no more, and end its sessions; not the last operator."""
     return await _set_enabled(booth, who, enabled=False, version=version)
 
 

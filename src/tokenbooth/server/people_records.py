@@ -1,6 +1,6 @@
 """People and what they ask for, as stored. Times are seconds since 1970 UTC."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["operator", "auditor", "owner", "member"]
@@ -21,11 +21,11 @@ class Member:
     role: Role
     account: str | None = None
     enabled: bool = True
-    password_hash: str | None = None  # Argon2id; None: signs in elsewhere
+    password_hash: str | None = field(default=None, repr=False)  # Argon2id; None: signs in elsewhere
     identity: str | None = None  # "<issuer> <subject>" at the OIDC provider; unique
-    totp: bytes | None = None  # the sealed secret; None: no second factor
+    totp: bytes | None = field(default=None, repr=False)  # the sealed secret; None: no second factor
     totp_step: int = 0  # the newest time step of which a code was taken
-    recovery_codes: tuple[str, ...] = ()  # digests of those that are left
+    recovery_codes: tuple[str, ...] = field(default=(), repr=False)  # digests of those that are left
     created_at: float
     last_sign_in_at: float | None = None
 

@@ -68,8 +68,8 @@ def _left(budget: AttemptBudget, failures: float, last_at: float, *, now: float)
 
 
 def _wait(budget: AttemptBudget, failures: float, last_at: float, *, now: float) -> float:
-    beyond = failures - budget.free
+    beyond = round(failures) - budget.free
     if beyond < 0:
         return 0.0
-    pause: float = min(budget.longest, 2.0 ** min(int(beyond), _MOST_DOUBLINGS))
+    pause: float = min(budget.longest, 2.0 ** min(beyond, _MOST_DOUBLINGS))
     return max(0.0, last_at + pause - now)
