@@ -9,7 +9,8 @@ import os
 import sys
 
 from tokenbooth.management.clients import create_client
-from tokenbooth.management.credentials import add_secret, rotate_secret
+from tokenbooth.management.credentials import add_secret
+from tokenbooth.management.rotation import rotate_secret
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import Settings
 

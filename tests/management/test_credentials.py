@@ -8,10 +8,10 @@ from tokenbooth.management.credentials import (
     CredentialView,
     add_secret,
     list_credentials,
-    rotate_secret,
 )
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.moments import moment
+from tokenbooth.management.rotation import rotate_secret
 from tokenbooth.server.bootstrap import Booth
 
 DAY = 86_400.0

@@ -135,7 +135,7 @@ async def test_a_deleted_clients_tokens_are_dead_even_when_its_id_comes_back(
 ):
     old = await token_of(town, secret)
 
-    await delete_client(town.booth, "ada")
+    await delete_client(town.booth, "ada", force=True)
     assert not await is_active(old)
     clock.travel(2)
     again = await town.add_client()
@@ -172,7 +172,7 @@ async def test_a_second_node_knows_every_kind_of_end_at_once(
             "client": lambda: revoke_tokens(town.booth, "ada"),
             "issuer": lambda: revoke_issuer_tokens(town.booth, "default"),
             "disabled": lambda: set_enabled(town.booth, "ada", enabled=False),
-            "deleted": lambda: delete_client(town.booth, "ada"),
+            "deleted": lambda: delete_client(town.booth, "ada", force=True),
         }
         await ends[what]()
 

@@ -1,7 +1,10 @@
 """tokenbooth clients: register, show, disable and delete machines."""
 
+import sys
+
 import click
 
+from tokenbooth.cli.change_options import change_options
 from tokenbooth.cli.durations import DURATION
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.instructions import instructions
@@ -10,9 +13,10 @@ from tokenbooth.cli.limits import limit_options
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
 from tokenbooth.cli.proofs import proof_options
-from tokenbooth.cli.request_options import NOTHING_SAID, Requests, request_options
+from tokenbooth.cli.request_options import Requests, request_options
 from tokenbooth.management import access
 from tokenbooth.management import clients as management
+from tokenbooth.management.client_changes import NO_CHANGES, ClientChanges, change_client
 from tokenbooth.management.limits import NO_LIMITS, Limits
 from tokenbooth.management.proofs import AUTH_METHODS, NewProof
 from tokenbooth.server.bootstrap import Booth
@@ -34,6 +38,7 @@ clients.add_command(instructions)
 )
 @click.option("--scope", help="What it may ask for at most.  [default: all scopes of its APIs]")
 @click.option("--name", default="", help="For people.")
+@click.option("--description", default="", help="For people: what it is for, where it runs.")
 @click.option(
     "--issuer",
     metavar="NAME",
@@ -88,6 +93,7 @@ async def create(
     apis: tuple[str, ...],
     scope: str | None,
     name: str,
+    description: str,
     issuer: str,
     account: str | None,
     auth_methods: tuple[str, ...],
@@ -125,6 +131,7 @@ async def create(
                     certificate_bound=certificate_bound,
                     dpop_bound=dpop_bound,
                     dpop_nonce=dpop_nonce,
+                    description=description,
                 )
             )
         ),
@@ -211,6 +218,7 @@ async def withdraw(
 
 @clients.command("set")
 @click.argument("client_id", metavar="ID")
+@change_options
 @request_options
 @limit_options
 @issuer_option
@@ -220,28 +228,20 @@ async def set_(
     out: Output,
     *,
     client_id: str,
+    changes: ClientChanges,
     requests: Requests,
     limits: Limits,
     issuer: str | None,
 ) -> None:
-    """Change what a client may ask for, how often and from where; what is not given stays.
+    """Change what is said about a client, all at once; what is not given stays.
 
-    The word none in place of names, claims, a quota or networks takes them away.
+    The word none in place of names, claims, a quota, networks, an account or what is unlike the
+    issuer's takes them away.
     """
-    if requests == NOTHING_SAID and limits == NO_LIMITS:
+    changes = requests.added_to_changes(changes)
+    if changes == NO_CHANGES and limits == NO_LIMITS:
         raise Failure(Outcome.USAGE, "Say what to change; see: tokenbooth clients set --help")
-    changed = await access.change_limits(booth, client_id, limits, issuer=issuer)
-    if requests != NOTHING_SAID:
-        changed = await access.change_requests(
-            booth,
-            client_id,
-            issuer=issuer,
-            grants=requests.grants,
-            exchanges=requests.exchanges,
-            claims=requests.claims,
-            authorization_details=requests.authorization_details,
-        )
-    out.one(changed)
+    out.one(await change_client(booth, client_id, changes, limits=limits, issuer=issuer))
 
 
 @clients.command()
@@ -274,11 +274,22 @@ async def enable(booth: Booth, out: Output, *, client_id: str, issuer: str | Non
 
 @clients.command()
 @click.argument("client_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Ask nothing, though the client is enabled.")
 @issuer_option
 @managing
-async def delete(booth: Booth, out: Output, *, client_id: str, issuer: str | None) -> None:
-    """Delete a client with all its credentials, and end its tokens."""
-    deleted = await management.delete_client(booth, client_id, issuer=issuer)
+async def delete(
+    booth: Booth, out: Output, *, client_id: str, yes: bool, issuer: str | None
+) -> None:
+    """Delete a client with all its credentials, and end its tokens.
+
+    On a terminal it asks first about a client that is enabled: disable it, and see who misses it.
+    """
+    if not yes and sys.stdin.isatty():
+        client = await management.show_client(booth, client_id, issuer=issuer)
+        if client.enabled:
+            text = f"The client {client_id!r} is enabled and may be in use. Delete it all the same?"
+            click.confirm(text, abort=True, err=True)
+    deleted = await management.delete_client(booth, client_id, issuer=issuer, force=True)
     out.talk(f"Deleted {deleted.client_id!r} with its {len(deleted.credentials)} credential(s).")
     if out.as_json:
         out.one(deleted)

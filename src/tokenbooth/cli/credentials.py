@@ -1,23 +1,31 @@
 """tokenbooth credentials: add, rotate, list and remove what a client proves itself with."""
 
 import click
+from msgspec import UNSET
 
-from tokenbooth.cli.durations import DURATION, spoken
+from tokenbooth.cli import rotation
+from tokenbooth.cli.durations import DURATION, parse_duration
+from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
 from tokenbooth.cli.proofs import proof_options
 from tokenbooth.management import credentials as management
 from tokenbooth.management.proofs import NewProof, add_proofs
+from tokenbooth.management.reminders import list_reminders
 from tokenbooth.server.bootstrap import Booth
 
+HOST_COLUMNS = ("source", "agent", "first_at", "last_at", "count")
 _COLUMNS = ("id", "kind", "label", "hint", "status", "created_at", "expires_at", "last_used_at")
-_ONCE = "Keep the client_secret now: it is shown this once and cannot be had again."
 
 
 @click.group(cls=HelpfulGroup)
 def credentials() -> None:
     """Add, rotate and remove what a client proves itself with; it can have several at a time."""
+
+
+for command in rotation.COMMANDS:
+    credentials.add_command(command)
 
 
 @credentials.command()
@@ -52,37 +60,7 @@ async def add(
         booth, client_id, issuer=issuer, label=label, expires_in=expires
     )
     out.one(made)
-    out.talk(_ONCE)
-
-
-@credentials.command()
-@click.argument("client_id", metavar="ID")
-@click.option(
-    "--overlap",
-    type=DURATION,
-    default="24h",
-    show_default=True,
-    help="How long the older secrets stay valid.",
-)
-@click.option("--label", default="", help="Where the new one is used, for people.")
-@issuer_option
-@managing
-async def rotate(
-    booth: Booth, out: Output, *, client_id: str, overlap: int, label: str, issuer: str | None
-) -> None:
-    """Make a new secret, and let the older ones end after the overlap."""
-    rotated = await management.rotate_secret(
-        booth, client_id, issuer=issuer, overlap=overlap, label=label
-    )
-    made = as_mapping(rotated.new)
-    if out.as_json:
-        made["ending"] = as_mapping(rotated)["ending"]
-    out.one(made)
-    out.talk(_ONCE)
-    if rotated.ending:
-        ids = ", ".join(each.id for each in rotated.ending)
-        when = f"within {spoken(overlap)}" if overlap else "now"
-        out.talk(f"The older secrets end {when}: {ids}")
+    out.talk(rotation.ONCE)
 
 
 @credentials.command("list")
@@ -96,6 +74,63 @@ async def list_(booth: Booth, out: Output, *, client_id: str, issuer: str | None
         _COLUMNS,
         empty="The client has no credentials. Add one with: tokenbooth credentials add",
     )
+
+
+@credentials.command()
+@click.argument("client_id", metavar="ID")
+@click.argument("credential_id")
+@issuer_option
+@managing
+async def show(
+    booth: Booth, out: Output, *, client_id: str, credential_id: str, issuer: str | None
+) -> None:
+    """Show a credential, and the latest places from which it was used."""
+    found = await management.show_credential(booth, client_id, credential_id, issuer=issuer)
+    if out.as_json:
+        out.one(found)
+        return
+    out.one(found.credential)
+    out.many(found.hosts, HOST_COLUMNS, empty="Nobody has used it yet.")
+
+
+@credentials.command("set")
+@click.argument("client_id", metavar="ID")
+@click.argument("credential_id")
+@click.option("--label", help="Where it is used, for people.")
+@click.option("--expires", metavar="DURATION", help="After this time from now, like 90d, or never.")
+@issuer_option
+@managing
+async def set_(
+    booth: Booth,
+    out: Output,
+    *,
+    client_id: str,
+    credential_id: str,
+    label: str | None,
+    expires: str | None,
+    issuer: str | None,
+) -> None:
+    """Change the label or the end of a credential."""
+    if label is None and expires is None:
+        raise Failure(Outcome.USAGE, "Say what to change; see: tokenbooth credentials set --help")
+    changed = await management.change_credential(
+        booth,
+        client_id,
+        credential_id,
+        label=UNSET if label is None else label,
+        expires_at=UNSET if expires is None else _end(booth, expires),
+        issuer=issuer,
+    )
+    out.one(changed)
+
+
+def _end(booth: Booth, text: str) -> float | None:
+    if text == "never":
+        return None
+    try:
+        return booth.clock.now() + parse_duration(text)
+    except ValueError as error:
+        raise Failure(Outcome.USAGE, f"{text[:40]!r} is no span of time: {error}.") from error
 
 
 @credentials.command()
@@ -140,3 +175,41 @@ async def revoke_tokens(
     out.talk(f"The tokens that the credential {credential.id!r} got until now are revoked.")
     if out.as_json:
         out.one(credential)
+
+
+@credentials.command()
+@click.option(
+    "--within", type=DURATION, default="30d", show_default=True, help="What ends so soon."
+)
+@click.option(
+    "--unused-for",
+    type=DURATION,
+    default="30d",
+    show_default=True,
+    help="What nobody used so long.",
+)
+@click.option("--account", metavar="NAME", help="Only this account's.")
+@click.option("--issuer", metavar="NAME", help="Only this issuer's.")
+@click.option("--check", is_flag=True, help="Exit with 1 if there are any.")
+@managing
+async def reminders(
+    booth: Booth,
+    out: Output,
+    *,
+    within: int,
+    unused_for: int,
+    account: str | None,
+    issuer: str | None,
+    check: bool,
+) -> None:
+    """List credentials that end soon, that nobody uses, and rotations to finish."""
+    found = await list_reminders(
+        booth, within=within, unused_for=unused_for, account=account, issuer=issuer
+    )
+    out.many(
+        found,
+        ("kind", "issuer", "client_id", "credential_id", "label", "at", "text"),
+        empty="There is nothing to remind you of.",
+    )
+    if found and check:
+        raise Failure(Outcome.FAILED, f"There are {len(found)} reminders.")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.management.client_changes import ClientChanges
 from tokenbooth.management.errors import ManagementError
 from tokenbooth.management.requests import GRANTS, USUAL_GRANTS, claims_of, grant_types
 from tokenbooth.server.records import ClientPolicy
@@ -38,8 +39,15 @@ class Requests:
             authorization_details=self.authorization_details or (),
         )
 
-
-NOTHING_SAID = Requests(grants=None, exchanges=None, claims=None, authorization_details=None)
+    def added_to_changes(self, changes: ClientChanges) -> ClientChanges:
+        """Return the changes with what is said here."""
+        said: dict[str, Any] = {
+            "grant_types": self.grants,
+            "exchanges": self.exchanges,
+            "claims": self.claims,
+            "authorization_details": self.authorization_details,
+        }
+        return replace(changes, **{name: each for name, each in said.items() if each is not None})
 
 
 def request_options(command: Callable[..., object]) -> Callable[..., object]:

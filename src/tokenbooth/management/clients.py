@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from tokenbooth.management.accounts import find_account
 from tokenbooth.management.addresses import issuer_url, token_endpoint
 from tokenbooth.management.apis import choose_scopes, find_api, read_scope
+from tokenbooth.management.bounds import check_bounds, own_account, require_no_less
 from tokenbooth.management.credentials import (
     CredentialView,
     NewSecret,
     make_secret,
     view_credential,
 )
-from tokenbooth.management.errors import BadInput, Conflict
+from tokenbooth.management.errors import BadInput, Conflict, NotAllowed
 from tokenbooth.management.issuers import LONGEST_TOKEN, find_issuer
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.moments import moment
@@ -27,6 +29,9 @@ from tokenbooth.management.proofs import (
     with_grants,
 )
 from tokenbooth.management.requests import USUAL_GRANTS, check_policy
+from tokenbooth.management.revise import client_event, revise, revise_client
+from tokenbooth.management.rights import require
+from tokenbooth.management.versions import refuse_outdated, version_of
 from tokenbooth.server import revocations
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.new_clients import new_client_id
@@ -71,6 +76,7 @@ class ClientView:
     updated_at: datetime
     policy: ClientPolicy
     credentials: tuple[CredentialView, ...]
+    version: str  # changes with everything but the credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +110,7 @@ def view_client(booth: Booth, registered: RegisteredClient) -> ClientView:
         updated_at=moment(client.updated_at),
         policy=client.policy,
         credentials=tuple(view_credential(booth, each) for each in registered.credentials),
+        version=version_of(client),
     )
 
 
@@ -125,27 +132,42 @@ async def create_client(
     refresh_tokens: bool | None = None,
     policy: ClientPolicy = NO_POLICY,
     label: str = "",
+    expires_in: float | None = None,
+    access: Sequence[ApiAccess] | None = None,
+    with_secret: bool = True,
 ) -> NewClient:
     """Register a client with its first secret, or with `proofs` instead.
 
-    The first of `apis` is its default. `scope` None gives it all scopes of its APIs.
+    The first of `apis` is its default. `scope` None gives it all scopes of its APIs. In their place
+    `access` says which scopes of which API, and may be empty: for one who asks for access later.
+    An account's people make their account's clients alone, within what `bounds` says.
     """
+    require(booth, "clients:write")
+    account = own_account(booth, account)
     owner = await find_issuer(booth, issuer)
     check_text("name", name)
+    check_text("description", policy.description)
     methods = chosen_methods(auth_methods, proofs)
     check_proofs(owner, methods, proofs)
     if token_lifetime is not None and not 1 <= token_lifetime <= LONGEST_TOKEN:
         raise BadInput(f"A token lives from 1 second to {LONGEST_TOKEN // 86_400} days.")
-    if not apis and not resource_server_for:
+    if access is None and not apis and not resource_server_for:
         known = [api.name for api in await booth.store.list_apis(issuer)]
         have = f"It has: {', '.join(known)}." if known else "It has none yet: create one first."
         raise BadInput(f"Name at least one API of the issuer {issuer!r}. {have}")
-    granted = [await find_api(booth, api, issuer=issuer) for api in dict.fromkeys(apis)]
+    granted = [
+        await find_api(booth, api, issuer=issuer)
+        for api in dict.fromkeys((*apis, *(each.api for each in access or ())))
+    ]
     served = [
         (await find_api(booth, api, issuer=issuer)).name
         for api in dict.fromkeys(resource_server_for)
     ]
-    chosen = choose_scopes(granted, None if scope is None else read_scope(scope))
+    if access is None:
+        chosen = choose_scopes(granted, None if scope is None else read_scope(scope))
+    else:
+        wanted = {each.api: " ".join(each.scopes) for each in access}
+        chosen = tuple(choose_scopes([api], read_scope(wanted[api.name]))[0] for api in granted)
     if account is not None:
         await find_account(booth, account)
     await check_policy(booth, policy, issuer=issuer)
@@ -170,15 +192,32 @@ async def create_client(
         policy=policy,
     )
     client = replace(client, grant_types=with_grants(client.grant_types, proofs))
+    await check_bounds(booth, None, client)
     credentials, secret = [], None
-    if needs_secret(methods):
-        credential, secret = make_secret(booth, owner, client.client_id, label=label)
+    if needs_secret(methods) and with_secret:
+        credential, secret = make_secret(
+            booth, owner, client.client_id, label=label, expires_in=expires_in
+        )
         credentials.append(credential)
     credentials += [
-        make_credential(booth, proof, issuer=issuer, client_id=client.client_id, label=label)
+        make_credential(
+            booth,
+            proof,
+            issuer=issuer,
+            client_id=client.client_id,
+            label=label,
+            expires_in=expires_in,
+        )
         for proof in proofs
     ]
-    await booth.store.add_client(client, credentials)
+    created = client_event(
+        booth,
+        "client_created",
+        client,
+        access={each.api: list(each.scopes) for each in client.access},
+        credentials=[each.id for each in credentials],
+    )
+    await booth.store.add_client(client, credentials, audit=[created])
     registered = RegisteredClient(client=client, credentials=tuple(credentials))
     return NewClient(
         client=view_client(booth, registered),
@@ -198,8 +237,10 @@ async def list_clients(
     limit: int,
 ) -> tuple[ClientView, ...]:
     """Return up to `limit` clients by issuer and id, starting behind the pair `after`."""
+    require(booth, "clients:read")
     if issuer is not None:
         await find_issuer(booth, issuer)
+    account = own_account(booth, account)
     if account is not None:
         await find_account(booth, account)
     found: list[ClientView] = []
@@ -217,46 +258,97 @@ async def list_clients(
 
 async def show_client(booth: Booth, client_id: str, *, issuer: str | None = None) -> ClientView:
     """Return one client; raises Missing or Ambiguous."""
+    require(booth, "clients:read")
     return view_client(booth, await find_client(booth, client_id, issuer=issuer))
 
 
 async def set_enabled(
-    booth: Booth, client_id: str, *, enabled: bool, issuer: str | None = None
+    booth: Booth,
+    client_id: str,
+    *,
+    enabled: bool,
+    issuer: str | None = None,
+    version: str | None = None,
 ) -> ClientView:
     """Let the client authenticate, or refuse it and all its tokens from now on.
 
     Tokens that it got before it was disabled stay dead when it is enabled again.
     """
-    registered = await find_client(booth, client_id, issuer=issuer)
-    changed = registered.client
-    if changed.enabled != enabled:
-        now = booth.clock.now()
-        changed = replace(changed, enabled=enabled, updated_at=now)
-        revoking = [] if enabled else [revocations.of_stopped_client(changed, now)]
-        await booth.store.replace_client(changed, revoking=revoking)
-    return view_client(booth, replace(registered, client=changed))
+
+    async def switch(client: Client) -> Client:
+        return switched(booth, client, enabled=enabled)
+
+    changed = await revise_client(booth, client_id, switch, issuer=issuer, version=version)
+    return view_client(booth, changed)
 
 
-async def delete_client(booth: Booth, client_id: str, *, issuer: str | None = None) -> ClientView:
-    """Delete the client with all its credentials, and end its tokens."""
-    registered = await find_client(booth, client_id, issuer=issuer)
-    client, now = registered.client, booth.clock.now()
-    await booth.store.delete_client(
-        client.issuer,
-        client.client_id,
-        revoking=[
-            # A client that gets this id later must be able to work, so this ends at some time.
-            revocations.of_stopped_client(client, now),
-            *revocations.of_removed_credentials(registered.credentials, now),
-        ],
-    )
-    return view_client(booth, registered)
+def switched(booth: Booth, client: Client, *, enabled: bool) -> Client:
+    """Return the client enabled or disabled by whoever acts; raises NotAllowed."""
+    by_account = booth.actor.account is not None
+    if enabled:
+        if not client.enabled and by_account and client.policy.disabled_by != "account":
+            raise NotAllowed("An operator disabled this client: ask them to enable it.")
+        return replace(client, enabled=True, policy=replace(client.policy, disabled_by=None))
+    if not client.enabled and by_account:
+        return client  # whoever disabled it first, an operator perhaps, did so
+    by: Literal["operator", "account"] = "account" if by_account else "operator"
+    return replace(client, enabled=False, policy=replace(client.policy, disabled_by=by))
 
 
-async def revoke_tokens(booth: Booth, client_id: str, *, issuer: str | None = None) -> ClientView:
+async def delete_client(
+    booth: Booth,
+    client_id: str,
+    *,
+    issuer: str | None = None,
+    force: bool = False,
+    version: str | None = None,
+) -> ClientView:
+    """Delete the client with all its credentials, and end its tokens.
+
+    Raises Conflict for one that is enabled, and so perhaps in use, unless it is to be forced.
+    """
+    require(booth, "clients:write")
+
+    async def attempt() -> ClientView:
+        registered = await find_client(booth, client_id, issuer=issuer)
+        client, now = registered.client, booth.clock.now()
+        refuse_outdated(client, version)
+        require_no_less(booth, client)
+        if client.enabled and not force:
+            raise Conflict(
+                f"The client {client_id!r} is enabled: disable it first, and see who misses it."
+            )
+        if booth.actor.account is not None and client.policy.disabled_by == "operator":
+            raise NotAllowed("An operator disabled this client: ask them to delete it.")
+        await booth.store.delete_client(
+            client.issuer,
+            client.client_id,
+            seen=client,
+            revoking=[
+                # A client that gets this id later must be able to work, so this ends at some time.
+                revocations.of_stopped_client(client, now),
+                *revocations.of_removed_credentials(registered.credentials, now),
+            ],
+            audit=[client_event(booth, "client_deleted", client)],
+        )
+        return view_client(booth, registered)
+
+    return await revise(attempt)
+
+
+async def revoke_tokens(
+    booth: Booth, client_id: str, *, issuer: str | None = None, version: str | None = None
+) -> ClientView:
     """End every token that the client got so far; it may go on getting new ones."""
+    require(booth, "clients:write")
     registered = await find_client(booth, client_id, issuer=issuer)
-    await booth.store.revoke([revocations.of_client(registered.client, booth.clock.now())])
+    client = registered.client
+    refuse_outdated(client, version)
+    require_no_less(booth, client)
+    await booth.store.revoke(
+        [revocations.of_client(client, booth.clock.now())],
+        audit=[client_event(booth, "client_tokens_revoked", client)],
+    )
     return view_client(booth, registered)
 
 
@@ -266,7 +358,7 @@ async def _free_id(booth: Booth, issuer: str, wanted: str | None) -> str:
     check_client_id(wanted)
     if any(account.name == wanted for account in await booth.store.list_accounts()):
         # Both appear as a token's subject: one must never pass for the other.
-        raise Conflict(f"An account has the name {wanted!r}; give the client another id.")
+        raise Conflict(f"The id {wanted!r} is taken; give the client another one.")
     if await booth.store.get_client(issuer, wanted) is not None:
         raise Conflict(f"The issuer {issuer!r} has a client {wanted!r} already.")
     return wanted

@@ -3,24 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tokenbooth.management.bounds import check_bounds
 from tokenbooth.management.credentials import (
     LONGEST_VALIDITY,
     CredentialView,
+    find_own,
     view_credential,
 )
 from tokenbooth.management.errors import BadInput, Conflict
 from tokenbooth.management.issuers import find_issuer
-from tokenbooth.management.lookup import find_client
 from tokenbooth.management.names import check_text
+from tokenbooth.management.revise import client_event, revise
 from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
 from tokenbooth.protocol.certificate import TLS_METHODS
 from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.protocol.presented_assertion import FEDERATED_JWT, SPIFFE_JWT
+from tokenbooth.server.audit_records import Event
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.client_keys import KIND as KEY_KIND
 from tokenbooth.server.client_keys import algorithm_of
 from tokenbooth.server.profiles import profile_of
-from tokenbooth.server.records import Credential, CredentialKind, Issuer
+from tokenbooth.server.records import Client, Credential, CredentialKind, Issuer
 from tokenbooth.server.secrets import new_credential_id
 
 SECRET_METHODS = (BASIC, POST)
@@ -83,37 +86,67 @@ async def add_proofs(
     expires_in: float | None = None,
 ) -> Added:
     """Add the credentials, and let the client use their method; what it has stays as it is."""
-    registered = await find_client(booth, client_id, issuer=issuer)
-    client = registered.client
-    owner = await find_issuer(booth, client.issuer)
-    check_proofs(owner, [proof.method for proof in proofs], proofs)
-    known = {(each.kind, each.data) for each in registered.credentials}
-    for proof in proofs:
-        if (proof.kind, proof.data) in known:
-            raise Conflict(f"The client {client_id!r} has this credential already: {proof.hint}.")
-    made = [
-        make_credential(
-            booth,
-            proof,
-            issuer=client.issuer,
-            client_id=client.client_id,
-            label=label,
-            expires_in=expires_in,
-        )
-        for proof in proofs
-    ]
-    methods = tuple(dict.fromkeys((*client.auth_methods, *(proof.method for proof in proofs))))
-    grants = with_grants(client.grant_types, proofs)
-    # The method first: alone it opens nothing.
-    if (methods, grants) != (client.auth_methods, client.grant_types):
+
+    async def attempt() -> Added:
+        registered = await find_own(booth, client_id, issuer=issuer)
+        client = registered.client
+        owner = await find_issuer(booth, client.issuer)
+        check_proofs(owner, [proof.method for proof in proofs], proofs)
+        known = {(each.kind, each.data) for each in registered.credentials}
+        for proof in proofs:
+            if (proof.kind, proof.data) in known:
+                raise Conflict(
+                    f"The client {client_id!r} has this credential already: {proof.hint}."
+                )
+        made = [
+            make_credential(
+                booth,
+                proof,
+                issuer=client.issuer,
+                client_id=client.client_id,
+                label=label,
+                expires_in=expires_in,
+            )
+            for proof in proofs
+        ]
         changed = replace(
-            client, auth_methods=methods, grant_types=grants, updated_at=booth.clock.now()
+            client,
+            auth_methods=tuple(
+                dict.fromkeys((*client.auth_methods, *(proof.method for proof in proofs)))
+            ),
+            grant_types=with_grants(client.grant_types, proofs),
         )
-        await booth.store.replace_client(changed)
-    for credential in made:
-        await booth.store.add_credential(credential)
-    return Added(
-        credentials=tuple(view_credential(booth, each) for each in made), auth_methods=methods
+        together = booth.store.together()
+        if changed != client:
+            await check_bounds(booth, client, changed)
+            changed = replace(changed, updated_at=booth.clock.now())
+            await together.replace_client(changed, seen=client)
+        for credential in made:
+            await together.add_credential(
+                credential, audit=[_added(booth, client, credential, changed.auth_methods)]
+            )
+        await together.commit()
+        return Added(
+            credentials=tuple(view_credential(booth, each) for each in made),
+            auth_methods=changed.auth_methods,
+        )
+
+    return await revise(attempt)
+
+
+def _added(
+    booth: Booth, client: Client, credential: Credential, auth_methods: tuple[str, ...]
+) -> Event:
+    return client_event(
+        booth,
+        "credential_added",
+        client,
+        subject=credential.id,
+        kind=credential.kind,
+        label=credential.label,
+        hint=credential.hint,
+        expires_at=credential.expires_at,
+        auth_methods=list(auth_methods),
     )
 
 

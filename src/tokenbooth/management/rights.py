@@ -11,6 +11,8 @@ from tokenbooth.management.errors import NotAllowed
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.people_records import Role
 
+MANAGEMENT_API = "management"  # the API of the default issuer that stands for this service itself
+
 # The rights, which are also the scopes of the management API.
 RIGHTS = {
     "issuers:read": "See issuers",

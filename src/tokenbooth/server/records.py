@@ -147,6 +147,14 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedCredential:
+    """A credential, and the account that owns its client."""
+
+    credential: Credential
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredClient:
     """A client and everything it can prove itself with, read in one piece."""
 

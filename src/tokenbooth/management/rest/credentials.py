@@ -10,6 +10,7 @@ from tokenbooth.management import credentials as management
 from tokenbooth.management.credentials import DAY, LONGEST_VALIDITY, CredentialView, NewSecret
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.proofs import Added, add_proofs
+from tokenbooth.management.rotation import rotate_secret as rotate
 from tokenbooth.management.rest.access import BoothHere, KeeperHere, require
 from tokenbooth.management.rest.bodies import Body, OneIssuer, Text
 from tokenbooth.management.rest.clients import proofs_of
@@ -140,7 +141,7 @@ async def rotate_secret(
 ) -> RotatedOnce:
     """Make a new secret, and let the older ones end after the overlap."""
     client = await keeper.check_client(client_id, issuer)
-    rotation = await management.rotate_secret(
+    rotation = await rotate(
         booth, client_id, issuer=client.issuer, overlap=body.overlap, label=body.label
     )
     return RotatedOnce(new=_once(rotation.new), ending=list(rotation.ending))

@@ -26,6 +26,7 @@ from tokenbooth.server.records import (
     CredentialKind,
     CredentialUse,
     Issuer,
+    OwnedCredential,
     RegisteredClient,
     Revocation,
     RevocationPage,
@@ -183,6 +184,21 @@ class ClientStore(Protocol):
 
     async def record_uses(self, uses: Sequence[CredentialUse]) -> None:
         """Remember last uses (the latest wins); announces no change; unknown ids are ignored."""
+
+    async def list_credentials_to_mind(
+        self,
+        *,
+        now: float,
+        expires_before: float,
+        used_before: float,
+        account: str | None = None,
+        issuer: str | None = None,
+        limit: int = 1000,
+    ) -> tuple[OwnedCredential, ...]:
+        """Return credentials that end from now on and before then, were replaced, or are unused.
+
+        Unused: valid, and neither made nor used since `used_before`. By issuer, client and id.
+        """
 
     async def list_hosts(self, issuer: str, client_id: str) -> tuple[CredentialHost, ...]:
         """Return who used the client's credentials from where, the latest first."""

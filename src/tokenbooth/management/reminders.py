@@ -1,0 +1,128 @@
+"""What somebody should look after: credentials that end soon, that nobody uses, open rotations."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from tokenbooth.management.bounds import own_account
+from tokenbooth.management.credentials import DAY
+from tokenbooth.management.moments import moment
+from tokenbooth.management.rights import require
+from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.records import Credential, OwnedCredential
+
+SOON = 30 * DAY
+MOST = 1000
+
+_TOLD_AT_ONCE = 100  # lines of the log a day
+
+ReminderKind = Literal["expires_soon", "rotation_unfinished", "unused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """One thing to look after."""
+
+    kind: ReminderKind
+    issuer: str
+    client_id: str
+    account: str | None
+    credential_id: str
+    label: str
+    at: datetime  # when it ends, or since when nobody used it
+    text: str
+
+
+class Log(Protocol):
+    """Where the service tells of what it sees."""
+
+    def warning(self, event: str, **fields: object) -> object:
+        """Write a line."""
+
+
+async def list_reminders(
+    booth: Booth,
+    *,
+    within: float = SOON,
+    unused_for: float = SOON,
+    account: str | None = None,
+    issuer: str | None = None,
+    limit: int = MOST,
+) -> tuple[Reminder, ...]:
+    """Return what ends within so many seconds, or was not used for so many; the first ends first.
+
+    A rotation is to be finished while an old secret is still there.
+    """
+    require(booth, "clients:read")
+    now = booth.clock.now()
+    found = await booth.store.list_credentials_to_mind(
+        now=now,
+        expires_before=now + within,
+        used_before=now - unused_for,
+        account=own_account(booth, account),
+        issuer=issuer,
+        limit=limit,
+    )
+    reminders = [
+        each
+        for owned in found
+        for each in _reminders(owned, now=now, within=within, unused_for=unused_for)
+    ]
+    return tuple(sorted(reminders, key=lambda each: (each.at, each.client_id)))
+
+
+def _reminders(
+    owned: OwnedCredential, *, now: float, within: float, unused_for: float
+) -> Iterator[Reminder]:
+    credential = owned.credential
+    ends = credential.expires_at
+    if credential.replaced_by is not None:
+        text = "Its secret was rotated: see whether the old one can go, and finish or cancel."
+        at = credential.created_at if ends is None else ends
+        yield _reminder("rotation_unfinished", owned, at, text)
+    elif ends is not None and now < ends < now + within:
+        yield _reminder("expires_soon", owned, ends, "It ends then: rotate it before.")
+    used = credential.last_used_at or credential.created_at
+    if credential.is_valid_at(now) and used < now - unused_for:
+        text = (
+            "Nobody has used it since: remove it if nobody needs it."
+            if credential.last_used_at is not None
+            else "Nobody has ever used it: remove it if nobody needs it."
+        )
+        yield _reminder("unused", owned, used, text)
+
+
+def _reminder(kind: ReminderKind, owned: OwnedCredential, at: float, text: str) -> Reminder:
+    credential: Credential = owned.credential
+    return Reminder(
+        kind=kind,
+        issuer=credential.issuer,
+        client_id=credential.client_id,
+        account=owned.account,
+        credential_id=credential.id,
+        label=credential.label,
+        at=moment(at),
+        text=text,
+    )
+
+
+async def tell_of_ending_credentials(booth: Booth, log: Log) -> int:
+    """Log what ends within 30 days, once a day on whichever node comes first; return how many."""
+    now = booth.clock.now()
+    day = int(now // DAY)
+    claim = await booth.store.claim(f"reminders:{day}", now=now, expires_at=(day + 2) * DAY)
+    if not claim.won:
+        return 0
+    reminders = await list_reminders(booth)
+    ending = [each for each in reminders if each.kind == "expires_soon"]
+    for each in ending[:_TOLD_AT_ONCE]:
+        log.warning(
+            "credential_expires_soon",
+            issuer=each.issuer,
+            client_id=each.client_id,
+            credential_id=each.credential_id,
+            account=each.account,
+            expires_at=each.at.isoformat(),
+        )
+    return len(ending)
