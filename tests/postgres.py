@@ -115,7 +115,7 @@ def _running(programs: Path, data: Path) -> Iterator[PostgresServer]:
          "--locale=C", "--no-sync"],
         check=True, stdout=subprocess.DEVNULL, cwd="/", **_user(),
     )  # fmt: skip
-    server = PostgresServer(programs=programs, data=data, port=_free_port())
+    server = PostgresServer(programs=programs, data=data, port=free_port())
     try:
         server.start()
         yield server
@@ -152,7 +152,8 @@ class PostgresDatabases:
         return self._server.url(name)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

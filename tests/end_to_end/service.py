@@ -274,6 +274,8 @@ def start_service(
         )
     try:
         url = _announced_url(process, folder)
+        if "TOKENBOOTH_ISSUER_URL" in (variables or {}):
+            url = f"http://127.0.0.1:{port}"  # it is announced as its proxy is reached
         # One connection per request: what a test sees must not depend on the one before it.
         limits = httpx2.Limits(max_keepalive_connections=0)
         trust = ssl.create_default_context(cafile=authority) if authority else True

@@ -165,8 +165,10 @@ def _as_text(value: object) -> str:
 
 def _mistakes(settings: Settings) -> list[str]:
     found = _mistakes_in_numbers(settings)
-    if not settings.database.startswith("sqlite:///"):
-        found.append("TOKENBOOTH_DATABASE: use sqlite:///path/to/file.db")
+    if not settings.database.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        found.append(
+            "TOKENBOOTH_DATABASE: use sqlite:///path/to/file.db or postgresql://user@host/name"
+        )
     if settings.issuer_url is not None:
         found += [
             f"TOKENBOOTH_ISSUER_URL: {what}" for what in issuer_url_mistakes(settings.issuer_url)
