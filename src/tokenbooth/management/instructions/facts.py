@@ -12,13 +12,15 @@ from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.protocol.dialects import STANDARD, Dialect, built_in_dialects
 from tokenbooth.protocol.presented_assertion import SPIFFE_JWT
 from tokenbooth.server.bootstrap import Booth
+from tokenbooth.server.client_keys import KIND as KEY
+from tokenbooth.server.client_keys import algorithm_of
 from tokenbooth.server.records import Api, Issuer, RegisteredClient
 
 Proof = Literal["basic", "body", "private_key", "certificate", "workload"]
 
 MARGIN = 60  # seconds before its end in which a token is no longer used
 _EXAMPLE_API = "https://api.example.com/"
-_KINDS = {PRIVATE_KEY_JWT: "jwk", BASIC: "secret", POST: "secret"} | dict.fromkeys(
+_KINDS = {PRIVATE_KEY_JWT: KEY, BASIC: "secret", POST: "secret"} | dict.fromkeys(
     TLS_METHODS, "certificate"
 )
 
@@ -40,6 +42,7 @@ class Facts:
     client_id: str
     proof: Proof
     is_spiffe: bool = False
+    signing_alg: str | None = None  # of its private key; None: it is not known here
     dialect: Dialect
     scope: str  # empty: none is asked for
     resource: str | None  # the audience, named only where the client has several APIs
@@ -112,6 +115,7 @@ async def gather_facts(
         client_id=client.client_id,
         proof=proof,
         is_spiffe=method == SPIFFE_JWT,
+        signing_alg=_signing_alg(booth, registered) if proof == "private_key" else None,
         dialect=dialect,
         scope=" ".join(scope for scope in access[name] if scope in known),
         resource=chosen.audience if len(access) > 1 else None,
@@ -136,6 +140,13 @@ def _method(booth: Booth, registered: RegisteredClient, dialect: Dialect) -> str
     usable = [each for each in allowed if _KINDS.get(each, "federated") in kinds] or list(allowed)
     usual = POST if dialect.client.auth == "body" else BASIC
     return usual if usual in usable and usable[0] in (BASIC, POST) else usable[0]
+
+
+def _signing_alg(booth: Booth, registered: RegisteredClient) -> str | None:
+    """What the newest valid key signs with."""
+    now = booth.clock.now()
+    keys = [each for each in registered.credentials if each.kind == KEY and each.is_valid_at(now)]
+    return algorithm_of(keys[-1].data) if keys else None
 
 
 def _proof(method: str, dialect: Dialect) -> Proof:

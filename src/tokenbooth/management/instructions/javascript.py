@@ -50,18 +50,17 @@ _SIGNING = """\
 // Signs who it is, instead of sending a secret; the server knows the public half of the key.
 function assertion() {
   const key = createPrivateKey(readFileSync(process.env.SIGNING_KEY_FILE ?? "signing-key.pem"));
-  const alg = { ec: "ES256", ed25519: "EdDSA", rsa: "PS256" }[key.asymmetricKeyType];
   const now = Math.floor(Date.now() / 1000);
   const encode = (members) => Buffer.from(JSON.stringify(members)).toString("base64url");
-  const content = encode({ alg, typ: "JWT" }) + "." + encode({
+  const content = encode({ alg: ALG, typ: "JWT" }) + "." + encode({
     iss: CLIENT_ID, sub: CLIENT_ID, aud: ISSUER, iat: now, exp: now + 60, jti: randomUUID(),
   });
+  const digest = ALG.startsWith("Ed") ? null : "sha" + ALG.slice(-3);
   const way = { key, dsaEncoding: "ieee-p1363" };
-  if (alg === "PS256") Object.assign(way, {
+  if (ALG.startsWith("PS")) Object.assign(way, {
     padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
   });
-  const signature = sign(alg === "EdDSA" ? null : "sha256", Buffer.from(content), way);
-  return content + "." + signature.toString("base64url");
+  return content + "." + sign(digest, Buffer.from(content), way).toString("base64url");
 }
 """
 
@@ -110,7 +109,10 @@ def _text(facts: Facts) -> str:
             'import { readFileSync } from "node:fs";',
             "",
         ]
-        constants.append(f"const ISSUER = {in_javascript(facts.issuer_url)};")
+        constants += [
+            f"const ISSUER = {in_javascript(facts.issuer_url)};",
+            f"const ALG = {in_javascript(facts.signing_alg or 'ES256')}; // of its key",
+        ]
         kind = _ASSERTION_TYPE + "jwt-bearer"
         form += [f"client_assertion_type: {in_javascript(kind)},", "client_assertion: assertion(),"]
         after = _SIGNING
