@@ -1,32 +1,32 @@
 """Signing in with email and password, and a code where the member has a second factor.
 
 Nobody learns here who is a member: unknown, disabled and wrong give one answer after the same work.
-Guessing is slowed per member and network, per network, and per member from anywhere; a browser in
-which the member signed in before counts for itself alone, so no stranger can keep a member out.
 """
 
-import math
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from tokenbooth.management import passwords, second_factor
-from tokenbooth.management.devices import known_device
 from tokenbooth.management.emails import clean_email
-from tokenbooth.management.errors import SignInRefused, TooManyAttempts
+from tokenbooth.management.errors import SignInRefused
 from tokenbooth.management.sessions import SignedIn, Visitor, note_proof, open_session
+from tokenbooth.management.sign_in_attempts import (
+    budget_of_member,
+    budgets_of_email,
+    forgive,
+    record_refusal,
+    take_attempt,
+)
 from tokenbooth.protocol.errors import TokenRefused
 from tokenbooth.protocol.secret import Secret
-from tokenbooth.server.actor import Actor
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.people_records import AttemptBudget, Member, Session
-from tokenbooth.server.rate_limit import network_of
+from tokenbooth.server.people_records import Member, Session
 from tokenbooth.server.sealing import SealingKey
 from tokenbooth.server.stores.contract import Stale
 
 TICKET_SECONDS = 600
 _TICKET = "tbk_"
 REFUSED = "Email or password is wrong."
-_WAIT = "Too many attempts failed. Try again in {} s."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +41,8 @@ async def sign_in(
 ) -> SignedIn | CodeNeeded:
     """Sign in by password; raises SignInRefused, or TooManyAttempts with the seconds to wait."""
     address = clean_email(email)
-    budgets = _budgets(booth, address or email, visitor)
-    await _take_attempt(booth, budgets)
+    budgets = budgets_of_email(booth, address or email, visitor)
+    await take_attempt(booth, budgets)
     member = None if address is None else await booth.store.find_member(email=address)
     # Timing: hashed whoever it is, and whether or not there is a hash to compare with.
     stored = None if member is None or not member.enabled else member.password_hash
@@ -50,7 +50,7 @@ async def sign_in(
     if member is None or stored is None or not is_right:
         await _note_refusal(booth, address, member, visitor)
         raise SignInRefused(REFUSED)
-    await _give_back(booth, budgets)
+    await forgive(booth, budgets)
     await _keep_up_to_date(booth, member, password)
     return await after_first_factor(booth, member, visitor, how="password", code=code)
 
@@ -86,59 +86,27 @@ async def check_own_password(
     booth: Booth, member: Member, password: Secret, visitor: Visitor
 ) -> None:
     """Check what somebody types who is signed in already; raises as `prove_again` does."""
-    budgets = [_budget(f"proof:{member.id}", free=5, longest=900)]
-    await _take_attempt(booth, budgets)
+    budgets = [budget_of_member("proof", member)]
+    await take_attempt(booth, budgets)
     if not await passwords.is_password(password, member.password_hash):
-        await _record_refusal(booth, member, visitor, reason="wrong_password")
+        await record_refusal(booth, member, visitor, reason="wrong_password")
         raise SignInRefused("The password is wrong.")
-    await booth.store.forget_attempts([each.key for each in budgets])
+    await forgive(booth, budgets)
 
 
 async def _with_code(
     booth: Booth, member: Member, visitor: Visitor, *, how: str, code: str
 ) -> SignedIn:
     # Who gets here knows the password, so no stranger can use these attempts up.
-    budgets = [_budget(f"code:{member.id}", free=5, longest=900)]
-    await _take_attempt(booth, budgets)
+    budgets = [budget_of_member("code", member)]
+    await take_attempt(booth, budgets)
     try:
         kind = await second_factor.spend_code(booth, member, code)
     except SignInRefused:
-        await _record_refusal(booth, member, visitor, reason="wrong_code")
+        await record_refusal(booth, member, visitor, reason="wrong_code")
         raise
-    await booth.store.forget_attempts([each.key for each in budgets])
+    await forgive(booth, budgets)
     return await open_session(booth, member, visitor, how=f"{how}, {kind}", second_factor=True)
-
-
-def _budgets(booth: Booth, email: str, visitor: Visitor) -> list[AttemptBudget]:
-    name = sha256(email.encode("utf-8", "replace")).hexdigest()[:32]
-    device = known_device(booth, email, visitor.device)
-    if device is not None:
-        return [_budget(f"device:{device}:{name}", free=10, longest=900)]
-    network = network_of(visitor.source) or "none"
-    return [
-        _budget(f"email:{name}:{network}", free=5, longest=900),
-        _budget(f"network:{network}", free=50, longest=60, forgiven_after=30),
-        # Of many networks at once; short, for it is the one that strangers can use up.
-        _budget(f"email:{name}", free=200, longest=30, forgiven_after=60),
-    ]
-
-
-def _budget(key: str, *, free: int, longest: float, forgiven_after: float = 900) -> AttemptBudget:
-    return AttemptBudget(key=key, free=free, longest=longest, forgiven_after=forgiven_after)
-
-
-async def _take_attempt(booth: Booth, budgets: list[AttemptBudget]) -> None:
-    wait = await booth.store.take_attempt(budgets, now=booth.clock.now())
-    if wait:
-        seconds = math.ceil(wait)
-        raise TooManyAttempts(_WAIT.format(seconds), seconds=seconds)
-
-
-async def _give_back(booth: Booth, budgets: list[AttemptBudget]) -> None:
-    """Forget the failures of this member here; one failure less for what others count on too."""
-    shared = [each.key for each in budgets if each.key.startswith("network:")]
-    await booth.store.give_back_attempt(shared)
-    await booth.store.forget_attempts([each.key for each in budgets if each.key not in shared])
 
 
 async def _note_refusal(
@@ -152,25 +120,7 @@ async def _note_refusal(
         reason = "disabled"
     elif member.password_hash is None:
         reason = "no_password"
-    await _record_refusal(booth, member, visitor, reason=reason, email=address)
-
-
-async def _record_refusal(
-    booth: Booth, member: Member | None, visitor: Visitor, *, reason: str, email: str | None = None
-) -> None:
-    actor = Actor(
-        kind="visitor",
-        rights=frozenset(),
-        source=visitor.source,
-        request_id=visitor.request_id,
-    )
-    event = booth.acting_as(actor).event(
-        "sign_in_refused",
-        account=None if member is None else member.account,
-        subject=email if member is None else member.email,
-        reason=reason,
-    )
-    await booth.store.add_events([event])
+    await record_refusal(booth, member, visitor, reason=reason, email=address)
 
 
 async def _keep_up_to_date(booth: Booth, member: Member, password: Secret) -> None:

@@ -29,6 +29,7 @@ class ServerMetadata:
     """The metadata that a machine needs; what is not published is None."""
 
     issuer: str
+    authorization_endpoint: str | None = None  # where people go; machines never do
     token_endpoint: str | None = None
     jwks_uri: str | None = None
     introspection_endpoint: str | None = None
