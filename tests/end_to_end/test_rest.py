@@ -19,7 +19,7 @@ from tokenbooth.protocol.secret import Secret
 ALL = (
     *("issuers:read", "issuers:write", "apis:read", "apis:write"),
     *("clients:read", "clients:write", "credentials:write"),
-    *("keys:read", "keys:write", "accounts:read", "accounts:write"),
+    *("keys:read", "keys:write", "accounts:read", "accounts:write", "audit:read"),
 )
 PROBLEM = "application/problem+json"
 # The urllib3-future that comes with niquests has no such keys; they are only counted.
@@ -65,6 +65,11 @@ OPERATIONS = [
     ("GET", "/accounts", None, "accounts:read"),
     ("POST", "/accounts", {"name": "NO"}, "accounts:write"),
     ("GET", "/accounts/none", None, "accounts:read"),
+    ("GET", "/audit", None, "audit:read"),
+    ("GET", "/audit/head", None, "audit:read"),
+    ("GET", "/refusals", None, "audit:read"),
+    ("GET", "/refusals/none", None, "audit:read"),
+    ("GET", "/usage", None, "audit:read"),
 ]
 each_operation = pytest.mark.parametrize(
     ("method", "path", "body", "scope"), OPERATIONS, ids=[f"{m} {p}" for m, p, _, _ in OPERATIONS]

@@ -37,6 +37,9 @@ class Program(LazyGroup):
             ("keys", "Show the keys of issuers."),
             ("accounts", "Create and list the customers that own clients."),
             ("token", "Get and inspect access tokens."),
+            ("audit", "Search, verify and export the audit trail."),
+            ("explain", "Say why a request was refused, and what to do."),
+            ("usage", "Show what clients ask for and what they are refused."),
         )
     } | {
         name: LazyCommand(module="tokenbooth.cli.configuration", name=name, help=text)

@@ -99,10 +99,12 @@ class AuditWindows:
 
 def _event(kind: Kind, tally: Tally) -> Event:
     type_, issuer, client_id, credential_id, source, reason = kind
+    # Whoever failed to prove to be the client is not the client.
+    actor = Actor(kind="client", name=client_id if credential_id else "")
     return Event(
         type=type_,
         at=tally.last,
-        actor=str(Actor(kind="client", name=client_id)),
+        actor=str(actor),
         account=tally.account if client_id else None,
         issuer=issuer,
         client_id=client_id or None,

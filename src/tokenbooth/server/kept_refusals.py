@@ -53,7 +53,7 @@ class KeptRefusals:
         self._pending.append(
             RefusedRequest(
                 request_id=exchange.request_id,
-                at=now,
+                at=round(now, 6),  # as exact as the times that people and programs are shown
                 endpoint=endpoint,
                 status=exchange.status,
                 error=outcome.error,

@@ -25,6 +25,7 @@ from tokenbooth.management.errors import (
 from tokenbooth.management.rest import (
     accounts,
     apis,
+    audit,
     clients,
     credentials,
     instructions,
@@ -86,7 +87,7 @@ def build(*, booth: Booth, guard: Guard, base_url: str) -> FastAPI:
     )
     app.state.booth = booth
     app.state.gate = Gate(guard, booth)
-    for resource in (issuers, apis, clients, credentials, instructions, keys, accounts):
+    for resource in (issuers, apis, clients, credentials, instructions, keys, accounts, audit):
         app.include_router(resource.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(ManagementError, _not_managed)

@@ -23,6 +23,7 @@ SCOPES = {
     "keys:write": "Rotate and remove the keys that sign tokens",
     "accounts:read": "See accounts",
     "accounts:write": "Make accounts",
+    "audit:read": "Read the audit trail, refusals and usage",
 }
 
 

@@ -215,9 +215,13 @@ class ActivityStore(Protocol):
         issuer: str | None = None,
         client_id: str | None = None,
         account: str | None = None,
+        before: tuple[float, str] | None = None,
         limit: int = 100,
     ) -> tuple[RefusedRequest, ...]:
-        """Return refusals, the latest first; an account's are those of its clients."""
+        """Return refusals, the latest first; an account's are those of its clients.
+
+        Starting behind the time and request id `before`.
+        """
 
     async def list_usage(
         self,
@@ -228,6 +232,28 @@ class ActivityStore(Protocol):
         account: str | None = None,
     ) -> tuple[Usage, ...]:
         """Return counts by hour; an account's are those of its clients."""
+
+    async def sum_usage(
+        self,
+        *,
+        since: float,
+        step: int,
+        issuer: str | None = None,
+        client_id: str | None = None,
+        account: str | None = None,
+    ) -> tuple[Usage, ...]:
+        """Return counts of all clients together, by spans of `step` seconds and outcome."""
+
+    async def busiest_clients(
+        self,
+        *,
+        since: float,
+        limit: int,
+        issuer: str | None = None,
+        client_id: str | None = None,
+        account: str | None = None,
+    ) -> tuple[Usage, ...]:
+        """Return the counts, by outcome, of those `limit` clients that count most."""
 
     async def forget_activity(
         self, *, refused_before: float, usage_before: float, most_refused: int

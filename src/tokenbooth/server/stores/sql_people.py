@@ -303,11 +303,17 @@ class SqlActivity(SqlChanges):
         issuer: str | None = None,
         client_id: str | None = None,
         account: str | None = None,
+        before: tuple[float, str] | None = None,
         limit: int = 100,
     ) -> tuple[RefusedRequest, ...]:
         return await self._engine.read(
             lambda connection: activity.list_refused(
-                connection, issuer=issuer, client_id=client_id, account=account, limit=limit
+                connection,
+                issuer=issuer,
+                client_id=client_id,
+                account=account,
+                before=before,
+                limit=limit,
             )
         )
 
@@ -321,7 +327,45 @@ class SqlActivity(SqlChanges):
     ) -> tuple[Usage, ...]:
         return await self._engine.read(
             lambda connection: activity.list_usage(
-                connection, since=since, issuer=issuer, client_id=client_id, account=account
+                connection,
+                since=since,
+                of=activity.Whose(issuer=issuer, client_id=client_id, account=account),
+            )
+        )
+
+    async def sum_usage(
+        self,
+        *,
+        since: float,
+        step: int,
+        issuer: str | None = None,
+        client_id: str | None = None,
+        account: str | None = None,
+    ) -> tuple[Usage, ...]:
+        return await self._engine.read(
+            lambda connection: activity.sum_usage(
+                connection,
+                since=since,
+                step=step,
+                of=activity.Whose(issuer=issuer, client_id=client_id, account=account),
+            )
+        )
+
+    async def busiest_clients(
+        self,
+        *,
+        since: float,
+        limit: int,
+        issuer: str | None = None,
+        client_id: str | None = None,
+        account: str | None = None,
+    ) -> tuple[Usage, ...]:
+        return await self._engine.read(
+            lambda connection: activity.busiest_clients(
+                connection,
+                since=since,
+                limit=limit,
+                of=activity.Whose(issuer=issuer, client_id=client_id, account=account),
             )
         )
 

@@ -2,8 +2,21 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from tokenbooth.server.audit import next_entries
@@ -44,6 +57,31 @@ _KEEP_REFUSED = text(
     ON CONFLICT (request_id) DO NOTHING
     """
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """Of which clients; None is any. Clients that do not exist are no account's."""
+
+    issuer: str | None
+    client_id: str | None
+    account: str | None
+
+    def conditions(self, table: Table) -> list[ColumnElement[bool]]:
+        """Return what holds for the rows of a table with issuer and client id."""
+        found = [
+            table.c[name] == value
+            for name in ("issuer", "client_id")
+            if (value := getattr(self, name)) is not None
+        ]
+        if self.account is not None:
+            own = select(1).where(
+                clients.c.issuer == table.c.issuer,
+                clients.c.client_id == table.c.client_id,
+                clients.c.account == self.account,
+            )
+            found.append(own.exists())
+        return found
 
 
 def add_events(connection: Connection, events: Sequence[Event]) -> None:
@@ -107,39 +145,67 @@ def list_refused(
     issuer: str | None,
     client_id: str | None,
     account: str | None,
+    before: tuple[float, str] | None,
     limit: int,
 ) -> tuple[RefusedRequest, ...]:
     """Return refusals, the latest first."""
     table = refused_requests
-    chosen = select(table)
-    if account is not None:
-        chosen = chosen.join(clients, _same_client(table)).where(clients.c.account == account)
-    if issuer is not None:
-        chosen = chosen.where(table.c.issuer == issuer)
-    if client_id is not None:
-        chosen = chosen.where(table.c.client_id == client_id)
+    whose = Whose(issuer=issuer, client_id=client_id, account=account)
+    chosen = select(table).where(*whose.conditions(table))
+    if before is not None:
+        at, request_id = before
+        same = and_(table.c.at == at, table.c.request_id > request_id)
+        chosen = chosen.where(or_(table.c.at < at, same))
     latest = chosen.order_by(table.c.at.desc(), table.c.request_id).limit(limit)
     return tuple(refused_of(row) for row in connection.execute(latest))
 
 
-def list_usage(
-    connection: Connection,
-    *,
-    since: float,
-    issuer: str | None,
-    client_id: str | None,
-    account: str | None,
-) -> tuple[Usage, ...]:
+def list_usage(connection: Connection, *, since: float, of: Whose) -> tuple[Usage, ...]:
     """Return counts, the oldest first."""
-    chosen = select(usage).where(usage.c.hour >= since)
-    if account is not None:
-        chosen = chosen.join(clients, _same_client(usage)).where(clients.c.account == account)
-    if issuer is not None:
-        chosen = chosen.where(usage.c.issuer == issuer)
-    if client_id is not None:
-        chosen = chosen.where(usage.c.client_id == client_id)
+    chosen = select(usage).where(usage.c.hour >= since, *of.conditions(usage))
     order = (usage.c.hour, usage.c.issuer, usage.c.client_id, usage.c.outcome)
     return tuple(usage_of(row) for row in connection.execute(chosen.order_by(*order)))
+
+
+def sum_usage(connection: Connection, *, since: float, step: int, of: Whose) -> tuple[Usage, ...]:
+    """Return the sums of all clients, the oldest first."""
+    span = (usage.c.hour - usage.c.hour % step).label("span")
+    chosen = (
+        select(span, usage.c.outcome, func.sum(usage.c.count))
+        .where(usage.c.hour >= since, *of.conditions(usage))
+        .group_by(span, usage.c.outcome)
+        .order_by(span, usage.c.outcome)
+    )
+    return tuple(
+        Usage(hour=begin, issuer="", client_id="", outcome=outcome, count=int(count))
+        for begin, outcome, count in connection.execute(chosen)
+    )
+
+
+def busiest_clients(
+    connection: Connection, *, since: float, limit: int, of: Whose
+) -> tuple[Usage, ...]:
+    """Return the sums of those clients that count most."""
+    wanted = (usage.c.hour >= since, *of.conditions(usage))
+    most = (
+        select(usage.c.issuer, usage.c.client_id)
+        .where(*wanted)
+        .group_by(usage.c.issuer, usage.c.client_id)
+        .order_by(func.sum(usage.c.count).desc(), usage.c.issuer, usage.c.client_id)
+        .limit(limit)
+        .subquery()
+    )
+    same = and_(most.c.issuer == usage.c.issuer, most.c.client_id == usage.c.client_id)
+    by = (usage.c.issuer, usage.c.client_id, usage.c.outcome)
+    chosen = (
+        select(*by, func.sum(usage.c.count)).join(most, same).where(*wanted).group_by(*by)
+    ).order_by(*by)
+    return tuple(
+        Usage(
+            hour=int(since), issuer=issuer, client_id=client_id, outcome=outcome, count=int(count)
+        )
+        for issuer, client_id, outcome, count in connection.execute(chosen)
+    )
 
 
 def forget(
@@ -154,11 +220,6 @@ def forget(
     )
     connection.execute(delete(refused_requests).where(at < before))
     connection.execute(delete(usage).where(usage.c.hour < usage_before))
-
-
-def _same_client(table: object) -> ColumnElement[bool]:
-    columns = table.c  # type: ignore[attr-defined]  # either of the two tables above
-    return and_(clients.c.issuer == columns.issuer, clients.c.client_id == columns.client_id)
 
 
 def _conditions(asked: EventFilter) -> list[ColumnElement[bool]]:
