@@ -6,6 +6,7 @@ from tokenbooth.management.instructions.facts import Facts
 from tokenbooth.management.instructions.quoting import in_form, in_shell
 from tokenbooth.management.instructions.snippet import LeftOut, Snippet
 from tokenbooth.management.instructions.template import fill
+from tokenbooth.management.token_words import spoken
 
 CURL, REFRESH, SCRIPT = "curl", "curl-refresh", "shell"
 _TITLES = {
@@ -22,28 +23,28 @@ _ASSERTION_TYPES = {
 _PASTED = """\
 <<preparation>>
 
-# 1. Get a token. It is good for <<lifetime>> seconds: use it for every call until then.
+# 1. Get a token. It is good for <<lifetime>>: use it for every call until then.
 TOKEN=$(<<request>> \\
   | jq -r '<<member>> // error(tojson)')
 
-# 2. Call the API with it.
+# 2. Call the API with it<<where>>.
 curl -sS <<certificate>>-H "Authorization: Bearer $TOKEN" "${API_URL:-<<api>>}"
 """
 
 _PASTED_OURS = """\
 <<preparation>>
 
-# 1. Get a token. It is good for <<lifetime>> seconds: use it for every call until then.
+# 1. Get a token. It is good for <<lifetime>>: use it for every call until then.
 TOKEN=$(<<request>>)
 
-# 2. Call the API with it.
+# 2. Call the API with it<<where>>.
 curl -sS <<certificate>>-H "Authorization: Bearer $TOKEN" "${API_URL:-<<api>>}"
 """
 
 _REFRESHED = """\
 <<preparation>>
 
-# 1. Get a token, and with it a refresh token, which is good for <<lifetime>> seconds.
+# 1. Get a token, and with it a refresh token, which is good for <<lifetime>>.
 ANSWER=$(<<request>>)
 
 # 2. When the token ends, renew it. Each refresh token works once: keep the new one.
@@ -51,7 +52,7 @@ REFRESH_TOKEN=$(printf %s "$ANSWER" | jq -r '<<refresh_token>> // error(tojson)'
 ANSWER=$(<<renewal>>)
 TOKEN=$(printf %s "$ANSWER" | jq -r '<<member>> // error(tojson)')
 
-# 3. Call the API with it.
+# 3. Call the API with it<<where>>.
 curl -sS -H "Authorization: Bearer $TOKEN" "${API_URL:-<<api>>}"
 """
 
@@ -136,10 +137,11 @@ def _pasted(facts: Facts) -> str:
     return fill(
         _PASTED_OURS if facts.proof == "private_key" else _PASTED,
         preparation=_preparation(facts),
-        lifetime=str(facts.lifetime),
+        lifetime=spoken(facts.lifetime),
         request=_request(facts, indent="  "),
         member=_member(facts.dialect.answer.access_token),
         certificate=_CERTIFICATE if facts.is_certificate_bound else "",
+        where="; put its address in" if facts.is_api_url_example else "",
         api=_within_double_quotes(facts.api_url),
     )
 
@@ -153,11 +155,12 @@ def _refreshed(facts: Facts, lifetime: int) -> str:
     return fill(
         _REFRESHED,
         preparation=_preparation(facts),
-        lifetime=str(lifetime),
+        lifetime=spoken(lifetime),
         request=_request(facts, indent="  "),
         renewal=_request(facts, indent="  ", form=renewing),
         refresh_token=_member(answer.refresh_token),
         member=_member(answer.access_token),
+        where="; put its address in" if facts.is_api_url_example else "",
         api=_within_double_quotes(facts.api_url),
     )
 
@@ -174,6 +177,7 @@ def _script(facts: Facts) -> str:
         expires_in=_member(facts.dialect.answer.expires_in),
         margin=str(facts.margin),
         certificate=_CERTIFICATE if facts.is_certificate_bound else "",
+        where="; put its address in" if facts.is_api_url_example else "",
         api=_within_double_quotes(facts.api_url),
     )
 

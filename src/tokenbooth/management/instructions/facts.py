@@ -19,7 +19,7 @@ from tokenbooth.server.records import Api, Issuer, RegisteredClient
 Proof = Literal["basic", "body", "private_key", "certificate", "workload"]
 
 MARGIN = 60  # seconds before its end in which a token is no longer used
-_EXAMPLE_API = "https://api.example.com/"
+EXAMPLE_API = "https://api.example.com/"
 _KINDS = {PRIVATE_KEY_JWT: KEY, BASIC: "secret", POST: "secret"} | dict.fromkeys(
     TLS_METHODS, "certificate"
 )
@@ -46,7 +46,7 @@ class Facts:
     dialect: Dialect
     scope: str  # empty: none is asked for
     resource: str | None  # the audience, named only where the client has several APIs
-    api_url: str  # what to call; a guess where the audience is no address
+    api_url: str  # what to call: the audience, or an example where that is no address
     lifetime: int  # seconds
     refresh_lifetime: int | None = None  # seconds; None: no refresh tokens
     is_dpop_bound: bool = False
@@ -66,6 +66,11 @@ class Facts:
     def margin(self) -> int:
         """Seconds before its end in which a token is renewed; less for one that lives shortly."""
         return MARGIN if self.lifetime >= 2 * MARGIN else self.lifetime // 4
+
+    @property
+    def is_api_url_example(self) -> bool:
+        """Whether nobody here knows where the API is."""
+        return self.api_url == EXAMPLE_API
 
     @property
     def form(self) -> tuple[tuple[str, str], ...]:
@@ -174,4 +179,4 @@ def _endpoint(booth: Booth, issuer: Issuer, *, by_certificate: bool) -> str:
 
 
 def _api_url(audience: str) -> str:
-    return audience if urlsplit(audience).scheme in ("http", "https") else _EXAMPLE_API
+    return audience if urlsplit(audience).scheme in ("http", "https") else EXAMPLE_API

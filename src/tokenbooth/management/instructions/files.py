@@ -59,7 +59,7 @@ def write(facts: Facts, secret: Secret | None) -> tuple[Snippet, ...]:
     kubernetes = fill(
         _KUBERNETES,
         advice=advice,
-        name=_resource_name(facts.client_id),
+        name=resource_name(facts.client_id),
         lines="\n".join(f"{name}: {in_double_quotes(value)}" for name, value in values.items()),
     )
     return (
@@ -90,7 +90,7 @@ def _env_value(value: str) -> str:
     return in_env_file(value) if value else ""
 
 
-def _resource_name(client_id: str) -> str:
+def resource_name(client_id: str) -> str:
     """A DNS label, as Kubernetes wants it."""
     name = re.sub(r"[^a-z0-9]+", "-", client_id.lower()).strip("-")[:50].strip("-")
     return f"{name or 'client'}-credentials"

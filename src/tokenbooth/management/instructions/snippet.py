@@ -44,6 +44,8 @@ class Instructions:
     api: str
     audience: str
     scope: str
+    api_url: str  # what the code calls, unless the variable API_URL says otherwise
+    is_api_url_example: bool  # nobody here knows where the API is: put its address in
     apis: tuple[str, ...]  # which it may call; `api` is one of them
     authentication: str  # in words: how the client proves who it is
     token_lifetime: int  # seconds

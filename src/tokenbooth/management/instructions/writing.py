@@ -65,6 +65,8 @@ async def instructions_for(
         api=chosen.name,
         audience=chosen.audience,
         scope=facts.scope,
+        api_url=facts.api_url,
+        is_api_url_example=facts.is_api_url_example,
         apis=tuple(each.api for each in registered.client.access),
         authentication=AUTHENTICATION[facts.proof],
         token_lifetime=facts.lifetime,
