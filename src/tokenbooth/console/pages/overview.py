@@ -1,14 +1,82 @@
-"""The first page: what is going on."""
+"""The first page: what is going on, and what needs somebody."""
+
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from tokenbooth.console.attention import attention
 from tokenbooth.console.frame import Page
+from tokenbooth.console.usage_pictures import last_day, last_week
 from tokenbooth.console.visit import Visit
+from tokenbooth.management.apis import list_apis
+from tokenbooth.management.client_search import search_clients
+from tokenbooth.management.health import show_health
+from tokenbooth.management.members import list_members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One of the first things to do."""
+
+    title: str
+    text: str
+    path: str
+    is_done: bool
 
 
 async def show(visit: Visit) -> Response:
-    """Show what needs attention, and pictures of what was issued and refused."""
-    return visit.render("overview.html")
+    """Show numbers, pictures and what to look after; or the first steps, where nothing is yet."""
+    booth = visit.booth
+    has_clients = bool((await search_clients(booth, limit=1)).clients)
+    return visit.render(
+        "overview/overview.html",
+        steps=() if has_clients else await _first_steps(visit),
+        day=await last_day(booth),
+        week=await last_week(booth),
+        attention=await attention(booth),
+        health=await show_health(booth) if booth.actor.account is None else None,
+    )
+
+
+async def _first_steps(visit: Visit) -> tuple[Step, ...]:
+    steps = []
+    if visit.may("apis:write"):
+        steps.append(
+            Step(
+                title="Make an API",
+                text="Say what tokens are for: its address, and the scopes that clients can have.",
+                path="/apis/new",
+                is_done=bool(await list_apis(visit.booth)),
+            )
+        )
+    else:
+        steps.append(
+            Step(
+                title="Look at the APIs",
+                text="See which there are, and what their scopes allow.",
+                path="/apis",
+                is_done=False,
+            )
+        )
+    if visit.may("clients:write"):
+        steps.append(
+            Step(
+                title="Make a client",
+                text="A machine that calls an API. Its secret is shown once, with code to paste.",
+                path="/clients/new",
+                is_done=False,
+            )
+        )
+    if visit.may("members:write"):
+        steps.append(
+            Step(
+                title="Invite somebody",
+                text="A colleague, or a customer's developer: with a link that works once.",
+                path="/members/invite",
+                is_done=len(await list_members(visit.booth)) > 1,
+            )
+        )
+    return tuple(steps)
 
 
 PAGES = (Page(path="/", show=show),)
