@@ -1,4 +1,4 @@
-"""tokenbooth accounts: create and list the customers that own clients."""
+"""tokenbooth accounts: the customers that own clients."""
 
 import click
 
@@ -11,7 +11,7 @@ from tokenbooth.server.bootstrap import Booth
 
 @click.group(cls=HelpfulGroup)
 def accounts() -> None:
-    """Create and list accounts: the customers that own clients."""
+    """Create, show, change and delete accounts: the customers that own clients."""
 
 
 @accounts.command()
@@ -21,6 +21,7 @@ def accounts() -> None:
 async def create(booth: Booth, out: Output, *, name: str, title: str) -> None:
     """Create an account."""
     out.one(await management.create_account(booth, name=name, title=title))
+    out.talk(f"Invite its owner: tokenbooth members invite EMAIL --role owner --account {name}")
 
 
 @accounts.command("list")
@@ -32,3 +33,31 @@ async def list_(booth: Booth, out: Output) -> None:
         ["name", "title", "created_at"],
         empty="There are no accounts. Create one with: tokenbooth accounts create",
     )
+
+
+@accounts.command()
+@click.argument("name")
+@managing
+async def show(booth: Booth, out: Output, *, name: str) -> None:
+    """Show an account, and how many clients and members it has."""
+    out.one(await management.show_account(booth, name))
+
+
+@accounts.command("set")
+@click.argument("name")
+@click.option("--title", required=True, help="The customer's name as people write it.")
+@managing
+async def set_(booth: Booth, out: Output, *, name: str, title: str) -> None:
+    """Change the title of an account; its name stays."""
+    out.one(await management.change_account(booth, name, title=title))
+
+
+@accounts.command()
+@click.argument("name")
+@managing
+async def delete(booth: Booth, out: Output, *, name: str) -> None:
+    """Delete an account that has neither clients nor members any more."""
+    await management.delete_account(booth, name)
+    out.talk(f"The account {name!r} is deleted.")
+    if out.as_json:
+        out.one({"name": name})

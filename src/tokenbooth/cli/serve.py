@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import replace
 
 import click
 import uvicorn
@@ -19,6 +20,7 @@ from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
 from tokenbooth.cli.uvicorn_tls import CertificateProtocol, listener, make_context
 from tokenbooth.console.mount import console_mounts
 from tokenbooth.management.errors import Conflict
+from tokenbooth.management.invitations import first_operator_link
 from tokenbooth.management.rest.mount import management_mounts
 from tokenbooth.management.rest.rights import ensure_management_api
 from tokenbooth.protocol.dialects import DialectRefused
@@ -167,6 +169,7 @@ async def _prepare(settings: Settings, base_url: str) -> list[str]:
             await ensure_management_api(booth, base_url)
         except Conflict as error:
             click.echo(f"Warning: {error}", err=True)
+        await _invite_first_operator(booth, base_url)
         if not settings.demo:
             return []
         issuers = await prepare_demo(booth, base_url)
@@ -174,6 +177,18 @@ async def _prepare(settings: Settings, base_url: str) -> list[str]:
         await booth.close()
     hand_to_workers(issuers)
     return [lines_to_paste(issuer, base_url) for issuer in issuers]
+
+
+async def _invite_first_operator(booth: Booth, base_url: str) -> None:
+    """Say by which link somebody becomes the first operator, while there is none."""
+    reached = replace(booth, settings=replace(booth.settings, issuer_url=base_url))
+    link = await first_operator_link(reached)
+    if link is not None:
+        click.echo(
+            "The console has no operator yet. To become the first, open this link within a day:\n"
+            f"{link.link.reveal()}\n",
+            err=True,
+        )
 
 
 def _announce(base_url: str, lines: list[str], *, as_json: bool) -> None:
