@@ -3,6 +3,7 @@
 import io
 import shutil
 import sys
+from contextlib import AsyncExitStack
 from itertools import count
 
 import anyio
@@ -68,6 +69,13 @@ async def town(settings, clock):
     """The service; `await town.sign_in("owner")` is a browser of somebody in PEOPLE."""
     async with running(settings, clock) as made:
         yield made
+
+
+@pytest.fixture
+async def open_town(clock):
+    """`await open_town(settings)` runs the service with other settings."""
+    async with AsyncExitStack() as stack:
+        yield lambda settings: stack.enter_async_context(running(settings, clock))
 
 
 @pytest.fixture

@@ -193,6 +193,11 @@ def _refusal(visit: Visit, error: Exception) -> Response:
     )
     if status == 503:
         response.headers["Retry-After"] = "2"
+    return told_to_wait(response, error)
+
+
+def told_to_wait(response: Response, error: Exception) -> Response:
+    """Return the answer to whoever failed, with the time to wait after too many attempts."""
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.seconds)
     return response

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
-from tokenbooth.console.frame import Handler, status_of
+from tokenbooth.console.frame import Handler, status_of, told_to_wait
 from tokenbooth.console.origin import CSRF_FIELD
 from tokenbooth.console.visit import Visit
 from tokenbooth.management.errors import ManagementError, SignInRefused, TooManyAttempts
@@ -44,7 +44,7 @@ def proven(handler: Handler, *, when: Callable[[Visit], bool] = _always) -> Hand
                 visitor=visit.visitor,
             )
         except (SignInRefused, TooManyAttempts) as error:
-            return _ask(visit, error)
+            return told_to_wait(_ask(visit, error), error)
         return await handler(replace(visit, signed_in=replace(who, session=session)))
 
     return ask_first

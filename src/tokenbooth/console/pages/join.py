@@ -3,8 +3,8 @@
 from starlette.responses import Response
 
 from tokenbooth.console.entrance import enter
-from tokenbooth.console.frame import Page, status_of
-from tokenbooth.console.pages.sign_in import ask_for_code, refused
+from tokenbooth.console.frame import Page, status_of, told_to_wait
+from tokenbooth.console.pages.sign_in import ask_for_code
 from tokenbooth.console.visit import Visit
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError, TooManyAttempts
 from tokenbooth.management.invitations import join, look_at_invitation
@@ -41,7 +41,7 @@ async def act(visit: Visit) -> Response:
             )
             notice = "Welcome."
     except (BadInput, Conflict, TooManyAttempts) as error:
-        return refused(_ask(visit, invitation, error), error)
+        return told_to_wait(_ask(visit, invitation, error), error)
     if isinstance(outcome, CodeNeeded):
         return ask_for_code(visit, outcome.ticket)
     return await enter(visit, outcome, notice=notice)

@@ -4,10 +4,10 @@ from starlette.responses import Response
 
 from tokenbooth.console.agents import browser_words
 from tokenbooth.console.entrance import keep_session
-from tokenbooth.console.frame import Page, status_of
+from tokenbooth.console.frame import Page, status_of, told_to_wait
 from tokenbooth.console.fresh_proof import proven
+from tokenbooth.console.once import claim_once, new_once
 from tokenbooth.console.pages.join import new_password
-from tokenbooth.console.pages.sign_in import refused
 from tokenbooth.console.visit import Visit
 from tokenbooth.management import second_factor, sessions
 from tokenbooth.management.errors import (
@@ -52,7 +52,7 @@ async def set_password(visit: Visit) -> Response:
             visitor=visit.visitor,
         )
     except (BadInput, Conflict, SignInRefused, TooManyAttempts) as error:
-        return refused(_ask_for_password(visit, error), error)
+        return told_to_wait(_ask_for_password(visit, error), error)
     notice = "Your password is changed. You were signed out everywhere else."
     response = visit.redirect("/me", notice=notice)
     keep_session(visit, response, opened)
@@ -92,6 +92,7 @@ async def remove_app(visit: Visit) -> Response:
 
 async def new_recovery_codes(visit: Visit) -> Response:
     """Make new recovery codes, and show them this once."""
+    await claim_once(visit)
     codes = await second_factor.new_recovery_codes(visit.booth, visit.who.member)
     return visit.render("me/recovery_codes.html", codes=codes, is_new_factor=False)
 
@@ -123,6 +124,7 @@ async def _show(visit: Visit, mistake: ManagementError | None = None) -> Respons
         name=visit.form.text("name", visit.who.member.name),
         sessions=await sessions.list_own_sessions(visit.booth, visit.who.session),
         browser_words=browser_words,
+        once=new_once(),
         mistake=mistake,
     )
 

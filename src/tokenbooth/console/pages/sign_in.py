@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from tokenbooth.console.entrance import enter, own_address
-from tokenbooth.console.frame import Page, status_of
+from tokenbooth.console.frame import Page, status_of, told_to_wait
 from tokenbooth.console.visit import Visit
 from tokenbooth.management import sessions
 from tokenbooth.management.errors import ManagementError, SignInRefused, TooManyAttempts
@@ -30,7 +30,7 @@ async def act(visit: Visit) -> Response:
             visitor=visit.visitor,
         )
     except (SignInRefused, TooManyAttempts) as error:
-        return refused(_ask(visit, wanted=wanted, mistake=error), error)
+        return told_to_wait(_ask(visit, wanted=wanted, mistake=error), error)
     if isinstance(outcome, CodeNeeded):
         return ask_for_code(visit, outcome.ticket, wanted=wanted)
     return await enter(visit, outcome, unverified_next=wanted)
@@ -48,7 +48,7 @@ async def take_code(visit: Visit) -> Response:
             visitor=visit.visitor,
         )
     except (SignInRefused, TooManyAttempts) as error:
-        return refused(ask_for_code(visit, ticket, wanted=wanted, mistake=error), error)
+        return told_to_wait(ask_for_code(visit, ticket, wanted=wanted, mistake=error), error)
     return await enter(visit, opened, unverified_next=wanted)
 
 
@@ -76,13 +76,6 @@ def ask_for_code(
         wanted=wanted,
         mistake=mistake,
     )
-
-
-def refused(response: Response, error: ManagementError) -> Response:
-    """Return the answer to a refused attempt, with the time to wait where there is one."""
-    if isinstance(error, TooManyAttempts):
-        response.headers["Retry-After"] = str(error.seconds)
-    return response
 
 
 async def enter_again(visit: Visit, wanted: str) -> Response:

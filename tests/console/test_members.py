@@ -1,0 +1,346 @@
+"""Members and invitations at the console."""
+
+import re
+
+import pytest
+
+from tests.console.people import PASSWORD, PEOPLE, add_app, email_of, value_of, words
+from tokenbooth.management.sessions import FRESH_SECONDS
+
+NEW = "a wholly new password"
+LINK = re.compile(r"https://auth\.example\.com/console(/join/[A-Za-z0-9_-]{43})")
+
+
+def link_in(answer):
+    return LINK.search(answer.text)[1]
+
+
+async def change(browser, who, **fields):
+    shown = await browser.get(f"/members/m-{who}")
+    form = {"version": value_of(shown, "version"), "name": who.title(), "role": PEOPLE[who][0]}
+    return await browser.post(f"/members/m-{who}/change", form | fields)
+
+
+async def stored(town, who):
+    return await town.store.get_member(f"m-{who}")
+
+
+async def test_an_operator_sees_everybody_and_may_look_at_one_account(operator):
+    everybody = words(await operator.get("/members"))
+    acme = words(await operator.get("/members", account="acme"))
+
+    assert all(email_of(who) in everybody for who in PEOPLE)
+    assert [who for who in PEOPLE if email_of(who) in acme.partition("Who Role")[2]] == [
+        "owner",
+        "member",
+        "reader",
+    ]
+
+
+@pytest.mark.parametrize("who", ["owner", "member", "reader"])
+async def test_people_of_an_account_see_their_own_alone(town, who):
+    browser = await town.sign_in(who)
+
+    shown = words(await browser.get("/members"))
+
+    assert email_of("owner") in shown
+    assert "globex" not in shown
+    assert email_of("operator") not in shown
+    assert (await browser.get("/members", account="globex")).status_code == 404
+
+
+async def test_an_owner_invites_by_a_link_that_is_shown_once(town, owner):
+    made = await owner.post("/members/invite", email="New@Acme.example", role="member")
+
+    assert made.status_code == 200
+    assert "Hand this link over yourself" in words(made)
+    assert 'data-leave-to="/console/members"' in made.text
+    listed = await owner.get("/members")
+    assert "new@acme.example to join as member" in words(listed)
+    assert "/join/" not in listed.text
+    joined = await town.browser().post(link_in(made), password=NEW, again=NEW)
+    assert joined.status_code == 303
+    member = await town.store.find_member(email="new@acme.example")
+    assert (member.role, member.account) == ("member", "acme")
+
+
+async def test_the_same_invitation_sent_again_makes_nothing(town, owner):
+    form = {"email": "new@acme.example", "role": "member"}
+    await owner.post("/members/invite", form)
+
+    again = await owner.post("/members/invite", form)
+
+    assert again.status_code == 409
+    assert "is invited already" in words(again)
+    assert len(await town.store.list_invitations()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"email": "no address", "role": "member"}, 422),
+        ({"email": "<script>alert(1)</script>@x.example", "role": "member"}, 422),
+        ({"email": "new@acme.example", "role": "king"}, 422),
+        ({"email": "new@acme.example"}, 422),
+        ({"email": "new@acme.example", "role": "operator"}, 403),
+        ({"email": email_of("member"), "role": "member"}, 409),
+    ],
+)
+async def test_says_why_somebody_cannot_be_invited_and_keeps_the_email(town, owner, fields, status):
+    answer = await owner.post("/members/invite", fields)
+
+    assert answer.status_code == status
+    assert 'role="alert"' in answer.text
+    assert "<script>alert" not in answer.text
+    assert value_of(answer, "email") == fields["email"]
+    assert await town.store.list_invitations() == ()
+
+
+async def test_an_owner_invites_to_the_own_account_whatever_the_form_says(town, owner):
+    await owner.post("/members/invite", email="new@x.example", role="owner", account="globex")
+
+    invitation = (await town.store.list_invitations())[0]
+    assert invitation.account == "acme"
+
+
+async def test_each_is_offered_the_roles_that_they_may_give(owner, operator):
+    def roles(page):
+        return re.findall(r'type="radio" name="role" value="([a-z]+)"', page.text)
+
+    assert roles(await operator.get("/members/invite")) == [
+        "operator",
+        "auditor",
+        "owner",
+        "member",
+    ]
+    assert roles(await owner.get("/members/invite")) == ["auditor", "owner", "member"]
+    assert 'name="account"' not in (await owner.get("/members/invite")).text
+
+
+async def test_an_operator_invites_into_an_account_or_the_whole_service(town, operator):
+    asked = await operator.get("/members/invite", account="globex")
+    assert '<option value="globex" selected>' in asked.text
+
+    await operator.post("/members/invite", email="a@x.example", role="owner", account="globex")
+    await operator.post("/members/invite", email="b@x.example", role="auditor", account="")
+    wrong = await operator.post("/members/invite", email="c@x.example", role="owner", account="")
+    unknown = await operator.post("/members/invite", email="d@x.example", role="owner", account="x")
+
+    found = await town.store.list_invitations()
+    assert {(each.email, each.account) for each in found} == {
+        ("a@x.example", "globex"),
+        ("b@x.example", None),
+    }
+    assert (wrong.status_code, unknown.status_code) == (422, 404)
+
+
+async def test_inviting_an_operator_asks_for_the_password_again(town, operator, clock):
+    clock.travel(FRESH_SECONDS)
+    form = {"email": "second@booth.example", "role": "operator"}
+
+    asked = await operator.post("/members/invite", form)
+    assert "Is it you?" in words(asked)
+    assert value_of(asked, "email") == "second@booth.example"
+    assert await town.store.list_invitations() == ()
+    made = await operator.post("/members/invite", form | {"proof": PASSWORD})
+
+    assert made.status_code == 200
+    joined = await town.browser().post(link_in(made), password=NEW, again=NEW)
+    assert joined.status_code == 303
+
+
+async def test_a_new_link_ends_the_old_and_a_withdrawn_one_leads_nowhere(town, owner):
+    first = link_in(await owner.post("/members/invite", email="new@acme.example", role="member"))
+    listed = await owner.get("/members")
+    renew = re.search(r'action="/console(/members/invitations/\w+/renew)"', listed.text)[1]
+
+    second = link_in(await owner.post(renew))
+    assert (await town.browser().get(first)).status_code == 404
+    assert (await town.browser().get(second)).status_code == 200
+    assert (await owner.post(renew)).status_code == 404
+    listed = await owner.get("/members")
+    withdraw = re.search(r'action="/console(/members/invitations/\w+/withdraw)"', listed.text)[1]
+    await owner.post(withdraw)
+
+    assert (await town.browser().get(second)).status_code == 404
+
+
+async def test_nobody_touches_invitations_of_another_account(town, owner, stranger):
+    await owner.post("/members/invite", email="new@acme.example", role="member")
+    listed = await owner.get("/members")
+    for what in ("renew", "withdraw"):
+        path = re.search(rf'action="/console(/members/invitations/\w+/{what})"', listed.text)[1]
+        assert (await stranger.post(path)).status_code == 404
+    assert "new@acme.example" not in (await stranger.get("/members")).text
+    assert len(await town.store.list_invitations()) == 1
+
+
+async def test_another_role_ends_the_members_sessions(town, owner, member):
+    answer = await change(owner, "member", role="owner", name="Max")
+
+    assert f"{email_of('member')} is changed." in words(await owner.follow(answer))
+    assert (await stored(town, "member")).role == "owner"
+    assert (await stored(town, "member")).name == "Max"
+    assert (await member.get("/me")).status_code == 303
+
+
+async def test_a_change_to_what_somebody_else_changed_meanwhile_is_refused(town, owner, operator):
+    shown = await owner.get("/members/m-member")
+    await change(operator, "member", name="Maxine", account="acme")
+
+    answer = await owner.post(
+        "/members/m-member/change", version=value_of(shown, "version"), name="Max", role="member"
+    )
+
+    assert answer.status_code == 409
+    assert "Somebody else changed it meanwhile" in words(answer)
+    assert (await stored(town, "member")).name == "Maxine"
+
+
+async def test_nobody_changes_the_own_role_or_removes_themselves(town, owner):
+    page = await owner.get("/members/m-owner")
+    assert "This is you." in words(page)
+    assert 'name="role"' not in page.text
+
+    moved = await owner.post("/members/m-owner/change", name="Owner", role="member", version="")
+    assert moved.status_code in (403, 409)
+    for what in ("disable", "remove", "remove-second-factor"):
+        assert (await owner.post(f"/members/m-owner/{what}")).status_code == 403
+    assert (await stored(town, "owner")).role == "owner"
+
+
+async def test_an_owner_makes_no_operator(town, owner):
+    answer = await change(owner, "member", role="operator")
+
+    assert answer.status_code == 403
+    assert (await stored(town, "member")).role == "member"
+
+
+async def test_an_operator_makes_an_operator_who_leaves_the_account(town, operator):
+    answer = await change(operator, "member", role="operator", account="acme")
+
+    assert answer.status_code == 303
+    made = await stored(town, "member")
+    assert (made.role, made.account) == ("operator", None)
+
+
+async def test_a_disabled_member_is_out_until_enabled(town, owner, member):
+    await owner.post("/members/m-member/disable")
+
+    assert (await member.get("/me")).status_code == 303
+    assert "disabled" in words(await owner.get("/members/m-member"))
+    form = {"email": email_of("member"), "password": PASSWORD}
+    assert (await town.browser().post("/sign-in", form)).status_code == 403
+    await owner.post("/members/m-member/enable")
+    assert (await town.browser().post("/sign-in", form)).status_code == 303
+
+
+async def test_a_removed_member_is_gone(town, owner, member):
+    answer = await owner.post("/members/m-member/remove")
+
+    assert "is a member no more." in words(await owner.follow(answer))
+    assert (await member.get("/me")).status_code == 303
+    assert (await owner.get("/members/m-member")).status_code == 404
+    assert (await owner.post("/members/m-member/remove")).status_code == 404
+
+
+async def test_makes_a_link_for_a_new_password_once_a_form(town, owner):
+    once = value_of(await owner.get("/members/m-member"), "once")
+
+    made = await owner.post("/members/m-member/reset-password", once=once)
+    again = await owner.post("/members/m-member/reset-password", once=once)
+
+    assert 'data-leave-to="/console/members/m-member"' in made.text
+    assert again.status_code == 409
+    assert (await town.browser().get(link_in(made))).status_code == 200
+    assert (await owner.get("/members/m-member/reset-password")).status_code == 303
+
+
+@pytest.mark.parametrize("what", ["reset-password", "remove-second-factor", "remove"])
+async def test_dangerous_things_ask_for_the_password_again(town, owner, clock, what):
+    clock.travel(FRESH_SECONDS)
+
+    asked = await owner.post(f"/members/m-member/{what}", once="x" * 22)
+
+    assert (asked.status_code, "Is it you?" in words(asked)) == (403, True)
+    proven = await owner.post(f"/members/m-member/{what}", once="x" * 22, proof=PASSWORD)
+    assert proven.status_code in (200, 303)
+
+
+async def test_lets_somebody_in_who_lost_the_phone(town, owner):
+    await add_app(town, "member")
+    member = await town.sign_in("member")
+    owner = await town.sign_in("owner")
+    assert "Remove the second factor" in words(await owner.get("/members/m-member"))
+
+    await owner.post("/members/m-member/remove-second-factor")
+
+    assert (await member.get("/me")).status_code == 303
+    entered = await town.browser().post("/sign-in", email=email_of("member"), password=PASSWORD)
+    assert entered.status_code == 303
+
+
+async def test_ends_all_sessions_of_a_member(owner, member):
+    await owner.post("/members/m-member/end-sessions")
+
+    assert (await member.get("/me")).status_code == 303
+
+
+ACTIONS = (
+    "change",
+    "enable",
+    "disable",
+    "end-sessions",
+    "remove-second-factor",
+    "remove",
+    "reset-password",
+)
+
+
+@pytest.mark.parametrize("what", ACTIONS)
+async def test_members_of_another_account_are_not_there(town, stranger, what):
+    form = {"once": "x" * 22, "role": "member", "name": "Owned", "version": ""}
+
+    answer = await stranger.post(f"/members/m-member/{what}", form)
+
+    assert answer.status_code == 404
+    assert "acme" not in words(answer)
+    assert (await stored(town, "member")).name == "Member"
+    assert (await stranger.get("/members/m-member")).status_code == 404
+    assert (await stranger.get("/members/m-operator")).status_code == 404
+
+
+@pytest.mark.parametrize("who", ["member", "reader", "auditor"])
+@pytest.mark.parametrize("what", ACTIONS)
+async def test_who_may_only_look_changes_nothing(town, who, what):
+    browser = await town.sign_in(who)
+    assert (await browser.get("/members/m-owner")).status_code == 200
+
+    answer = await browser.post(f"/members/m-owner/{what}", once="x" * 22, role="member", name="x")
+
+    assert answer.status_code == 403
+    assert (await stored(town, "owner")).name == "Owner"
+    assert (await browser.get("/members/invite")).status_code == 403
+    invited = await browser.post("/members/invite", email="x@acme.example", role="member")
+    assert invited.status_code == 403
+    assert "Invite somebody" not in words(await browser.get("/members"))
+
+
+@pytest.mark.parametrize("what", ["invite", *(f"m-member/{each}" for each in ACTIONS)])
+async def test_takes_forms_of_its_own_pages_and_session_alone(town, owner, what):
+    form = {"once": "x" * 22, "role": "owner", "name": "Owned", "email": "x@acme.example"}
+    path = f"/members/{what}"
+
+    assert (await owner.post(path, form, csrf="")).status_code == 403
+    assert (await owner.post(path, form, csrf="0" * 64)).status_code == 403
+    elsewhere = await owner.post(path, form, headers={"Origin": "https://evil.example"})
+    assert elsewhere.status_code == 403
+    assert (await stored(town, "member")).name == "Member"
+
+
+@pytest.mark.parametrize("who", ["nobody", "%00", "é", "x" * 3000, "a@b", "<script>"])
+async def test_a_member_who_is_not_there_is_not_found(operator, who):
+    answer = await operator.get(f"/members/{who}")
+
+    assert answer.status_code == 404
+    assert "<script>'" not in answer.text
