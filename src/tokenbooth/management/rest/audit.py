@@ -1,9 +1,11 @@
 """/audit, /refusals and /usage: what happened, why requests were refused, and how many were."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import BeforeValidator
 
 from tokenbooth.management import audit as management
 from tokenbooth.management import explain, usage
@@ -23,7 +25,22 @@ router = APIRouter(tags=["audit"], dependencies=[require("audit:read")])
 _Text = Annotated[str | None, Query(max_length=200)]
 _Account = Annotated[str | None, Query(max_length=200, description="Only this account's.")]
 _Client = Annotated[str | None, Query(max_length=200, description="Only this client's.")]
-_Moment = Annotated[datetime | None, Query(description="RFC 3339; without an offset it is UTC.")]
+
+
+def _written_out(text: object) -> object:
+    # Pydantic takes seconds since 1970, too, which the document does not promise.
+    if isinstance(text, str) and not _DATE_AND_TIME.match(text):
+        message = "write a time like 2026-11-22T09:00:00Z"
+        raise ValueError(message)
+    return text
+
+
+_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)
+_Moment = Annotated[
+    datetime | None,
+    BeforeValidator(_written_out),
+    Query(description="RFC 3339; without an offset it is UTC."),
+]
 
 
 @router.get("/audit", responses=responses())
