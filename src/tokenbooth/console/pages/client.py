@@ -7,6 +7,7 @@ from tokenbooth.console.client_pages import PATH, find, here, title_of
 from tokenbooth.console.credential_state import marks_of
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
+from tokenbooth.management.access_requests import RequestView, list_requests
 from tokenbooth.management.addresses import issuer_url, token_endpoint
 from tokenbooth.management.api_choice import list_choices
 from tokenbooth.management.clients import (
@@ -48,7 +49,7 @@ async def show(visit: Visit) -> Response:
         rotation=await _rotation(visit, client),
         may_change=visit.may("clients:write"),
         may_give=visit.may("credentials:write"),
-        pending=(),
+        pending=await _pending(visit, client),
         activity=await activity_of(visit, client),
     )
 
@@ -58,6 +59,15 @@ async def _rotation(visit: Visit, client: ClientView) -> RotationStatus | None:
         return await rotation_status(visit.booth, client.client_id, issuer=client.issuer)
     except Missing:  # none is under way
         return None
+
+
+async def _pending(visit: Visit, client: ClientView) -> tuple[RequestView, ...]:
+    """Return what was asked for and is not decided yet, for whoever may see it."""
+    if client.account is None or not visit.may("requests:read"):
+        return ()
+    found = await list_requests(visit.booth, account=client.account, status="pending")
+    own = (client.issuer, client.client_id)
+    return tuple(each for each in found if (each.issuer, each.client_id) == own)
 
 
 async def disable(visit: Visit) -> Response:

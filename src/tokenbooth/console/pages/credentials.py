@@ -10,12 +10,12 @@ from tokenbooth.console.credential_state import marks_of
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.new_secret import show_secret
 from tokenbooth.console.once import claim_once, new_once
+from tokenbooth.console.pasted_keys import pasted_again, pasted_keys
 from tokenbooth.console.visit import Visit
 from tokenbooth.management import credentials
 from tokenbooth.management.certificates import certificate_proofs
 from tokenbooth.management.errors import BadInput, ManagementError
 from tokenbooth.management.proofs import NewProof, add_proofs
-from tokenbooth.management.public_keys import read_keys
 
 KINDS = (
     ("secret", "A secret", "A long random text. It is shown once, on the next page."),
@@ -61,13 +61,7 @@ def _proofs(visit: Visit) -> tuple[NewProof, ...]:
         return certificate_proofs(text, now=visit.booth.clock.now())
     if kind != "key":
         raise BadInput("Choose a secret, a public key or a certificate.")
-    given = read_keys(text)
-    if given.had_private_part:
-        raise BadInput(
-            "That is a private key, and this page has seen it now. "
-            "Make another pair, and paste the public key alone."
-        )
-    return given.proofs
+    return pasted_keys(text)
 
 
 async def _new_form(visit: Visit, error: ManagementError | None = None) -> Response:
@@ -81,7 +75,7 @@ async def _new_form(visit: Visit, error: ManagementError | None = None) -> Respo
         base=here(visit),
         kinds=KINDS,
         kind=form.text("kind", "secret"),
-        pasted=form.text("pasted"),
+        pasted=pasted_again(form.text("pasted"), error),
         label=form.text("label"),
         valid_days=form.text("valid_days"),
         once=new_once(),
