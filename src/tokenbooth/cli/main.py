@@ -33,9 +33,11 @@ class Program(LazyGroup):
             ("apis", "Create and change APIs."),
             ("clients", "Register and manage clients."),
             ("credentials", "Add, rotate and remove the secrets of a client."),
+            ("requests", "Ask for access to APIs, and decide what was asked."),
             ("registrations", "Let others register clients by themselves."),
             ("keys", "Show the keys of issuers."),
-            ("accounts", "Create and list the customers that own clients."),
+            ("accounts", "Manage accounts: the customers that own clients."),
+            ("members", "Manage the people who sign in to the console."),
             ("token", "Get and inspect access tokens."),
             ("audit", "Search, verify and export the audit trail."),
             ("explain", "Say why a request was refused, and what to do."),
@@ -48,6 +50,18 @@ class Program(LazyGroup):
             ("plan", "Show what apply would change."),
             ("drift", "Fail if the service is not what files say."),
             ("export", "Write the service as a configuration file."),
+        )
+    } | {
+        "import": LazyCommand(
+            module="tokenbooth.cli.imports",
+            name="imports",
+            help="Take over the clients of another system.",
+        )
+    } | {
+        name: LazyCommand(module="tokenbooth.cli.backup", name=name, help=text)
+        for name, text in (
+            ("backup", "Write the whole database to a file, while the service runs."),
+            ("restore", "Fill a new database from a backup."),
         )
     }
 

@@ -13,7 +13,7 @@ StoreError
 └── StoreUnavailable  the database cannot be asked now; nothing was decided
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -282,6 +282,19 @@ class Store(
     Protocol,
 ):
     """All of it, as the composition root passes it around."""
+
+    async def dump(
+        self, write: Callable[[bytes], object], *, report: Callable[[int], None]
+    ) -> None:
+        """Write the whole database, as of one moment, line by line; see archive.py."""
+
+    async def load(
+        self, lines: Callable[[], Iterable[bytes]], *, report: Callable[[int], None]
+    ) -> int:
+        """Fill an empty database from such lines and return the rows; raises ArchiveRefused.
+
+        `lines` is called anew if the transaction has to be run again.
+        """
 
     def together(self) -> "Together":
         """Return a store that gathers changes, to make all of them in one transaction."""

@@ -1,0 +1,30 @@
+"""The store's part for backups; see archive.py for what is written."""
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection
+
+from tokenbooth.server.stores import archive
+from tokenbooth.server.stores.sql_people import SqlChanges
+
+
+class SqlArchive(SqlChanges):
+    """The whole database as lines, and back."""
+
+    async def dump(
+        self, write: Callable[[bytes], object], *, report: Callable[[int], None]
+    ) -> None:
+        made_at = self._clock.now()
+
+        def dump(connection: Connection) -> None:
+            for line in archive.write(connection, made_at=made_at, report=report):
+                write(line)
+
+        await self._engine.read(dump)
+
+    async def load(
+        self, lines: Callable[[], Iterable[bytes]], *, report: Callable[[int], None]
+    ) -> int:
+        return await self._engine.write(
+            lambda connection: archive.read(connection, lines(), report=report)
+        )
