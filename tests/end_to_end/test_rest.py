@@ -14,13 +14,10 @@ import pytest
 
 from tests.end_to_end.service import Registered, Service, running
 from tokenbooth.client import TokenSource
+from tokenbooth.management.rights import RIGHTS
 from tokenbooth.protocol.secret import Secret
 
-ALL = (
-    *("issuers:read", "issuers:write", "apis:read", "apis:write"),
-    *("clients:read", "clients:write", "credentials:write"),
-    *("keys:read", "keys:write", "accounts:read", "accounts:write", "audit:read"),
-)
+ALL = tuple(RIGHTS)
 PROBLEM = "application/problem+json"
 # The urllib3-future that comes with niquests has no such keys; they are only counted.
 _SCHEMATHESIS = """
@@ -35,15 +32,18 @@ OPERATIONS = [
     ("GET", "/issuers", None, "issuers:read"),
     ("POST", "/issuers", {"name": "NO"}, "issuers:write"),
     ("GET", "/issuers/none", None, "issuers:read"),
+    ("PATCH", "/issuers/none", {}, "issuers:write"),
     ("POST", "/issuers/none/revoke-tokens", None, "issuers:write"),
     ("GET", "/apis", None, "apis:read"),
     ("POST", "/apis", {"name": "-", "audience": "x", "scopes": []}, "apis:write"),
     ("GET", "/apis/none", None, "apis:read"),
+    ("PATCH", "/apis/none", {}, "apis:write"),
     ("POST", "/apis/none/scopes", {"scopes": ["a"]}, "apis:write"),
     ("DELETE", "/apis/none", None, "apis:write"),
     ("GET", "/clients", None, "clients:read"),
     ("POST", "/clients", {"apis": ["none"]}, "clients:write"),
     ("GET", "/clients/none", None, "clients:read"),
+    ("PATCH", "/clients/none", {}, "clients:write"),
     ("DELETE", "/clients/none", None, "clients:write"),
     ("POST", "/clients/none/disable", None, "clients:write"),
     ("POST", "/clients/none/enable", None, "clients:write"),
@@ -57,14 +57,44 @@ OPERATIONS = [
     ("POST", "/clients/none/credentials", {}, "credentials:write"),
     ("POST", "/clients/none/credentials/public-keys", {}, "credentials:write"),
     ("POST", "/clients/none/credentials/rotate", {}, "credentials:write"),
+    ("GET", "/clients/none/credentials/none", None, "clients:read"),
+    ("PATCH", "/clients/none/credentials/none", {}, "credentials:write"),
     ("DELETE", "/clients/none/credentials/none", None, "credentials:write"),
     ("POST", "/clients/none/credentials/none/revoke-tokens", None, "credentials:write"),
+    ("GET", "/clients/none/rotation", None, "clients:read"),
+    ("POST", "/clients/none/rotation/finish", None, "credentials:write"),
+    ("POST", "/clients/none/rotation/cancel", None, "credentials:write"),
+    ("GET", "/reminders", None, "clients:read"),
+    ("GET", "/access-requests", None, "requests:read"),
+    (
+        "POST",
+        "/access-requests",
+        {"client": "none", "api": "none", "reason": "why"},
+        "requests:write",
+    ),
+    ("GET", "/access-requests/none", None, "requests:read"),
+    ("POST", "/access-requests/none/approve", {}, "requests:decide"),
+    ("POST", "/access-requests/none/refuse", {"reason": "why"}, "requests:decide"),
+    ("POST", "/access-requests/none/withdraw", {}, "requests:write"),
     ("GET", "/keys", None, "keys:read"),
     ("POST", "/keys/rotate", {"issuer": "none"}, "keys:write"),
     ("DELETE", "/keys/none", None, "keys:write"),
     ("GET", "/accounts", None, "accounts:read"),
     ("POST", "/accounts", {"name": "NO"}, "accounts:write"),
     ("GET", "/accounts/none", None, "accounts:read"),
+    ("PATCH", "/accounts/none", {"title": "x"}, "accounts:write"),
+    ("DELETE", "/accounts/none", None, "accounts:write"),
+    ("GET", "/members", None, "members:read"),
+    ("GET", "/members/none", None, "members:read"),
+    ("PATCH", "/members/none", {"name": "x"}, "members:write"),
+    ("DELETE", "/members/none", None, "members:write"),
+    ("POST", "/members/none/password-reset", None, "members:write"),
+    ("DELETE", "/members/none/second-factor", None, "members:write"),
+    ("DELETE", "/members/none/sessions", None, "members:write"),
+    ("GET", "/invitations", None, "members:read"),
+    ("POST", "/invitations", {"email": "-", "role": "operator"}, "members:write"),
+    ("POST", "/invitations/none/renew", None, "members:write"),
+    ("DELETE", "/invitations/none", None, "members:write"),
     ("GET", "/audit", None, "audit:read"),
     ("GET", "/audit/head", None, "audit:read"),
     ("GET", "/refusals", None, "audit:read"),

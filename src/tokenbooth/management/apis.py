@@ -12,7 +12,7 @@ from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_api_name, check_text, shown
 from tokenbooth.management.rights import require
-from tokenbooth.management.versions import refuse_outdated
+from tokenbooth.management.versions import refuse_outdated, version_of
 from tokenbooth.protocol.authorization_details import (
     DetailType,
     DetailTypesRefused,
@@ -41,6 +41,8 @@ class ApiView:
     self_service: bool
     created_at: datetime
     policy: ApiPolicy
+    descriptions: Mapping[str, str]  # what its scopes allow, in words
+    version: str
 
 
 def view_api(api: Api) -> ApiView:
@@ -53,6 +55,8 @@ def view_api(api: Api) -> ApiView:
         self_service=api.self_service,
         created_at=moment(api.created_at),
         policy=api.policy,
+        descriptions={scope.name: scope.description for scope in api.scopes if scope.description},
+        version=version_of(api),
     )
 
 

@@ -42,6 +42,11 @@ def own_account(booth: Booth, account: str | None) -> str | None:
     return own
 
 
+def is_management(api: Api) -> bool:
+    """Whether the API stands for this service itself."""
+    return (api.issuer, api.name) == (DEFAULT_ISSUER, MANAGEMENT_API)
+
+
 def management_scopes(client: Client) -> frozenset[str]:
     """Return the scopes of the management API that a client may ask for: its own rights."""
     if client.issuer != DEFAULT_ISSUER:
@@ -91,7 +96,9 @@ def _check_access(before: Client, after: Client, apis: dict[str, Api]) -> None:
     for each in after.access:
         api = apis.get(each.api)
         is_more = each.api not in had or not set(each.scopes) <= had[each.api]
-        if is_more and (api is None or not api.self_service):
+        # What this service lets people do is never for the taking.
+        is_open = api is not None and api.self_service and not is_management(api)
+        if is_more and not is_open:
             raise NotAllowed(
                 f"The API {each.api!r} is not self-service: "
                 "ask for it with a request for access, and an operator decides."

@@ -9,7 +9,7 @@ from tokenbooth.management.errors import BadInput, Conflict, Missing, no_such
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_issuer_name
 from tokenbooth.management.rights import require
-from tokenbooth.management.versions import refuse_outdated
+from tokenbooth.management.versions import refuse_outdated, version_of
 from tokenbooth.protocol.dialects import STANDARD
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server import revocations
@@ -40,6 +40,7 @@ class IssuerView:
     alg: str
     created_at: datetime
     policy: IssuerPolicy
+    version: str
 
 
 def view_issuer(booth: Booth, issuer: Issuer) -> IssuerView:
@@ -56,6 +57,7 @@ def view_issuer(booth: Booth, issuer: Issuer) -> IssuerView:
         alg=issuer.alg,
         created_at=moment(issuer.created_at),
         policy=issuer.policy,
+        version=version_of(issuer),
     )
 
 

@@ -26,7 +26,7 @@ from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import Credential, RegisteredClient
 
 # A job that runs once a night must have had its turn before its secret counts as unused.
-QUIET = DAY
+QUIET: int = DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

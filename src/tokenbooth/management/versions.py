@@ -1,7 +1,7 @@
 """Versions of what people edit, so that nobody overwrites what somebody else changed meanwhile.
 
-The management API sends a version as ETag (RFC 9110 §8.8.3) and takes it back as If-Match; a page of
-the console carries it through its form.
+The management API sends a version as ETag (RFC 9110 §8.8.3) and takes it back as If-Match; a page
+of the console carries it through its form.
 """
 
 import hashlib
@@ -9,10 +9,10 @@ import hashlib
 import msgspec
 
 from tokenbooth.management.errors import Outdated
-from tokenbooth.server.people_records import Member
+from tokenbooth.server.people_records import AccessRequest, Member
 from tokenbooth.server.records import Account, Api, Client, Credential, Issuer
 
-Editable = Account | Api | Client | Credential | Issuer | Member
+Editable = AccessRequest | Account | Api | Client | Credential | Issuer | Member
 _NOT_EDITED = ("last_used_at", "last_used_from", "last_sign_in_at")
 
 

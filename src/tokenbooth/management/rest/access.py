@@ -12,6 +12,7 @@ from tokenbooth.guard.asgi import request_url, token_headers
 from tokenbooth.guard.possession import algorithms_text
 from tokenbooth.guard.refusal import RefusalWords
 from tokenbooth.management.lookup import find_client
+from tokenbooth.management.rest.idempotency import HEADER, take_key
 from tokenbooth.management.rest.rights import NAME, SCOPES, rights_of
 from tokenbooth.protocol.bearer import authorization_values, bearer_token, read_authorization
 from tokenbooth.protocol.dialects import STANDARD, dialect_named
@@ -19,6 +20,7 @@ from tokenbooth.protocol.errors import BearerError, InsufficientScope, InvalidTo
 from tokenbooth.protocol.jwt import read_jwt
 from tokenbooth.protocol.revocation_feed import signing_key_name
 from tokenbooth.protocol.scope import Scope
+from tokenbooth.server.actor import Actor
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, Client
 from tokenbooth.server.revocations import are_revoked
@@ -55,6 +57,22 @@ class Gate:
         if await store.find_revoked(DEFAULT_ISSUER, [self._key_name(request)]):
             raise self._refusal(InvalidToken("The token's key was pulled.", reason="pulled_key"))
         return caller
+
+    async def booth_of(self, caller: Caller, request: Request) -> Booth:
+        """Return the booth for the caller: what it may, and whose, and from where it calls."""
+        registered = await self._booth.store.get_client(DEFAULT_ISSUER, caller.client_id)
+        if registered is None:
+            raise self._refusal(InvalidToken("The client is gone.", reason="client_gone"))
+        return self._booth.acting_as(
+            Actor(
+                kind="client",
+                name=caller.client_id,
+                rights=frozenset(caller.scope.names),
+                account=registered.client.account,
+                source=request.state.source,
+                request_id=request.state.request_id,
+            )
+        )
 
     def _key_name(self, request: Request) -> str:
         """Return by what the key that verified the token can be revoked."""
@@ -99,6 +117,17 @@ class _Requirement(SecurityBase):
         gate: Gate = request.app.state.gate
         caller = await gate.verify(request, self._scope)
         request.state.caller = caller
+        request.state.booth = booth = await gate.booth_of(caller, request)
+        key = request.headers.get(HEADER)
+        if key is not None and request.method == "POST":
+            request.state.taken = await take_key(
+                booth,
+                key,
+                caller=caller.client_id,
+                method=request.method,
+                target=str(request.url.replace(scheme="", netloc="")),
+                body=await request.body(),
+            )
         return caller
 
 
@@ -112,7 +141,7 @@ class Keeper:
 
     def __init__(self, request: Request) -> None:
         self._gate: Gate = request.app.state.gate
-        self._booth: Booth = request.app.state.booth
+        self._booth: Booth = request.state.booth
         self._request = request
 
     async def check_client(self, client_id: str, issuer: str | None) -> Client:
@@ -136,7 +165,7 @@ class Keeper:
 
 
 def _booth(request: Request) -> Booth:
-    return cast("Booth", request.app.state.booth)
+    return cast("Booth", request.state.booth)
 
 
 BoothHere = Annotated[Booth, Depends(_booth)]

@@ -3,9 +3,8 @@
 import re
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -23,20 +22,25 @@ from tokenbooth.management.errors import (
     Outdated,
 )
 from tokenbooth.management.rest import (
+    access_requests,
     accounts,
     apis,
     audit,
     clients,
     credentials,
     instructions,
+    invitations,
     issuers,
     keys,
+    members,
+    rotation,
 )
 from tokenbooth.management.rest.access import Gate
-from tokenbooth.management.rest.problems import MEDIA_TYPE, SCHEMA, problem
+from tokenbooth.management.rest.document import document_of
+from tokenbooth.management.rest.idempotency import Repeated
+from tokenbooth.management.rest.problems import MEDIA_TYPE, problem
 from tokenbooth.management.rest.rights import PATH, audience_at
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.issuer_view import TOKEN_PATH
 from tokenbooth.server.stores.contract import (
     AlreadyExists,
     NotFound,
@@ -87,15 +91,29 @@ def build(*, booth: Booth, guard: Guard, base_url: str) -> FastAPI:
     )
     app.state.booth = booth
     app.state.gate = Gate(guard, booth)
-    for resource in (issuers, apis, clients, credentials, instructions, keys, accounts, audit):
+    for resource in (
+        issuers,
+        apis,
+        clients,
+        credentials,
+        rotation,
+        access_requests,
+        instructions,
+        keys,
+        accounts,
+        members,
+        invitations,
+        audit,
+    ):
         app.include_router(resource.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(ManagementError, _not_managed)
     app.add_exception_handler(StoreError, _not_stored)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_served)
+    app.add_exception_handler(Repeated, _repeated)
     app.add_exception_handler(Exception, _fault)
-    document = _document(app, base_url)
+    document = document_of(app, base_url)
     app.openapi = lambda: document  # type: ignore[method-assign]  # how FastAPI is told
     app.state.methods = _methods(document)
     return app
@@ -103,22 +121,6 @@ def build(*, booth: Booth, guard: Guard, base_url: str) -> FastAPI:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-def _document(app: FastAPI, base_url: str) -> dict[str, Any]:
-    document = get_openapi(
-        title=app.title,
-        version=app.version,
-        openapi_version=app.openapi_version,
-        description=app.description,
-        routes=app.routes,
-        servers=app.servers,
-    )
-    components = document["components"]
-    components["schemas"]["Problem"] = dict(SCHEMA)
-    flows = components["securitySchemes"]["AccessToken"]["flows"]
-    flows["clientCredentials"]["tokenUrl"] = base_url + TOKEN_PATH
-    return document
 
 
 async def _refused(_: Request, refusal: Exception) -> ProblemResponse:
@@ -163,6 +165,14 @@ async def _not_served(request: Request, error: Exception) -> ProblemResponse:
         code, text = "method_not_allowed", f"This resource takes {headers['Allow']}."
     members = problem(error.status_code, code, text)
     return ProblemResponse(members, error.status_code, headers=headers)
+
+
+async def _repeated(_: Request, repeated: Exception) -> Response:
+    assert isinstance(repeated, Repeated)  # noqa: S101 - registered for no other class
+    answer = repeated.answer
+    response = Response(answer.body, answer.status)
+    response.raw_headers.extend(answer.headers)
+    return response
 
 
 async def _fault(_: Request, _error: Exception) -> ProblemResponse:

@@ -5,11 +5,20 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from tokenbooth.management.errors import BadInput
+
 
 class Body(BaseModel):
     """A JSON object; unknown members are refused, and nothing is converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def refuse_nulls(body: Body) -> None:
+    """Refuse a merge patch that takes away what is always there; raises BadInput."""
+    for name in sorted(body.model_fields_set):
+        if getattr(body, name) is None:
+            raise BadInput(f"{name} cannot be null: leave it out, and it stays as it is.")
 
 
 # RFC 6749 §3.3

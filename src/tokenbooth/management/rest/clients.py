@@ -1,5 +1,6 @@
 """/clients: register, show, disable and delete clients, and say what they may call."""
 
+from dataclasses import MISSING, fields
 from typing import Annotated, Any
 
 import msgspec
@@ -8,18 +9,21 @@ from pydantic import BaseModel, Field
 
 from tokenbooth.management import access
 from tokenbooth.management import clients as management
+from tokenbooth.management.client_changes import ClientChanges, change_client
 from tokenbooth.management.clients import ClientView
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.issuers import LONGEST_TOKEN
+from tokenbooth.management.limits import MOST_NETWORKS, MOST_TOKENS, networks_of
 from tokenbooth.management.proofs import NewProof
 from tokenbooth.management.public_keys import key_place, read_keys
 from tokenbooth.management.requests import USUAL_GRANTS, grant_types
 from tokenbooth.management.rest.access import BoothHere, KeeperHere, require
 from tokenbooth.management.rest.bodies import Body, OneIssuer, OnlyIssuer, Scopes, Text
+from tokenbooth.management.rest.conditions import EditedAs, LookedAt
 from tokenbooth.management.rest.locations import located
 from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
-from tokenbooth.server.records import DEFAULT_ISSUER, ClientPolicy, TokenFormat
+from tokenbooth.server.records import DEFAULT_ISSUER, Client, ClientPolicy, TokenFormat
 
 router = APIRouter(prefix="/clients", tags=["clients"])
 
@@ -29,6 +33,7 @@ class NewClient(Body):
 
     client_id: str | None = Field(default=None, description="Left out: made up.")
     name: Text = ""
+    description: Text = ""
     issuer: str = DEFAULT_ISSUER
     account: str | None = Field(default=None, description="The customer that owns it.")
     apis: list[str] = Field(default=[], max_length=100, description="The first is its default.")
@@ -42,6 +47,7 @@ class NewClient(Body):
     token_lifetime: Annotated[int, Field(ge=1, le=LONGEST_TOKEN)] | None = None
     refresh_tokens: bool | None = None
     dpop_bound: bool = False
+    networks: list[str] = Field(default=[], max_length=MOST_NETWORKS)
     jwks: dict[str, Any] | None = Field(default=None, description="Its public keys (RFC 7517).")
     jwks_uri: str | None = Field(default=None, description="Where it publishes them.")
     label: Text = ""
@@ -55,6 +61,57 @@ class RegisteredOnce(BaseModel):
     credential_id: str
     issuer_url: str
     token_endpoint: str
+
+
+class ChangedClient(Body):
+    """What to change (RFC 7396): what is left out stays, null is what a new client has."""
+
+    name: Text | None = None
+    description: Text | None = None
+    account: str | None = Field(default=None, description="Who owns it; null: nobody.")
+    enabled: bool | None = None
+    auth_methods: Annotated[list[str], Field(max_length=20)] | None = None
+    grant_types: Annotated[list[str], Field(max_length=20)] | None = None
+    resource_server_for: Annotated[list[str], Field(max_length=100)] | None = None
+    token_format: TokenFormat | None = Field(default=None, description="null: the issuer's.")
+    token_lifetime: Annotated[int, Field(ge=1, le=LONGEST_TOKEN)] | None = None
+    refresh_tokens: bool | None = None
+    dpop_bound: bool | None = None
+    dpop_nonce: bool | None = None
+    certificate_bound: bool | None = None
+    networks: Annotated[list[str], Field(max_length=MOST_NETWORKS)] | None = None
+    networks_observe: bool | None = None
+    quota_per_hour: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | None = None
+    quota_observe: bool | None = None
+    claims: dict[str, Any] | None = Field(
+        default=None, description="Merged into those it has; a claim that is null is taken away."
+    )
+    authorization_details: Annotated[list[str], Field(max_length=100)] | None = None
+    exchanges: Annotated[list[str], Field(max_length=100)] | None = None
+
+    def changes(self) -> ClientChanges:
+        """Return what is said."""
+        said: dict[str, Any] = {}
+        for name in self.model_fields_set:
+            value = getattr(self, name)
+            if name == "claims" and value is not None:
+                said["claims_merged"] = value
+            elif value is None:
+                said[name] = _of_new_client(name)
+            else:
+                said[name] = tuple(value) if isinstance(value, list) else value
+        if "grant_types" in said:
+            said["grant_types"] = grant_types(said["grant_types"])
+        return ClientChanges(**said)
+
+
+def _of_new_client(name: str) -> object:
+    for record in (Client, ClientPolicy):
+        for field in fields(record):
+            if field.name == name:
+                made = field.default_factory
+                return field.default if made is MISSING else made()
+    raise AssertionError(name)  # a member that is no field of a client is a mistake of ours
 
 
 class Granted(Body):
@@ -120,7 +177,11 @@ async def create_client(
         token_format=body.token_format,
         token_lifetime=body.token_lifetime,
         refresh_tokens=body.refresh_tokens,
-        policy=ClientPolicy(dpop_bound=body.dpop_bound),
+        policy=ClientPolicy(
+            dpop_bound=body.dpop_bound,
+            description=body.description,
+            networks=networks_of(body.networks),
+        ),
         label=body.label,
     )
     located(response, "clients", made.client.client_id, issuer=made.client.issuer)
@@ -134,56 +195,113 @@ async def create_client(
 
 
 @router.get("/{client_id}", dependencies=[require("clients:read")], responses=responses(404))
-async def show_client(booth: BoothHere, client_id: str, issuer: OneIssuer = None) -> ClientView:
+async def show_client(
+    booth: BoothHere, looked: LookedAt, client_id: str, issuer: OneIssuer = None
+) -> ClientView:
     """Show a client and its credentials; never a secret."""
-    return await management.show_client(booth, client_id, issuer=issuer)
+    client = await management.show_client(booth, client_id, issuer=issuer)
+    looked.tag(client.version)
+    return client
+
+
+@router.patch(
+    "/{client_id}",
+    dependencies=[require("clients:write")],
+    responses=responses(400, 404, 408, 409, 413, 415),
+)
+async def patch_client(  # noqa: PLR0917 - FastAPI passes them by name
+    booth: BoothHere,
+    keeper: KeeperHere,
+    edited: EditedAs,
+    client_id: str,
+    body: ChangedClient,
+    issuer: OneIssuer = None,
+) -> ClientView:
+    """Change what is said about a client, all at once, by a merge patch (RFC 7396)."""
+    client = await keeper.check_client(client_id, issuer)
+    changed = await change_client(
+        booth, client_id, body.changes(), issuer=client.issuer, version=edited.version
+    )
+    edited.tag(changed.version)
+    return changed
 
 
 @router.delete(
     "/{client_id}",
     status_code=204,
     dependencies=[require("clients:write")],
-    responses=responses(404),
+    responses=responses(404, 409),
 )
-async def delete_client(
-    booth: BoothHere, keeper: KeeperHere, client_id: str, issuer: OneIssuer = None
+async def delete_client(  # noqa: PLR0917 - FastAPI passes them by name
+    booth: BoothHere,
+    keeper: KeeperHere,
+    edited: EditedAs,
+    client_id: str,
+    issuer: OneIssuer = None,
+    force: Annotated[bool, Query(description="Even if it is enabled.")] = False,  # noqa: FBT002 - a parameter of the URL
 ) -> None:
-    """Delete a client with all its credentials, and end its tokens."""
+    """Delete a disabled client with all its credentials, and end its tokens."""
     client = await keeper.check_client(client_id, issuer)
-    await management.delete_client(booth, client_id, issuer=client.issuer)
+    await management.delete_client(
+        booth, client_id, issuer=client.issuer, force=force, version=edited.version
+    )
 
 
 @router.post(
     "/{client_id}/disable", dependencies=[require("clients:write")], responses=responses(404)
 )
 async def disable_client(
-    booth: BoothHere, keeper: KeeperHere, client_id: str, issuer: OneIssuer = None
+    booth: BoothHere,
+    keeper: KeeperHere,
+    edited: EditedAs,
+    client_id: str,
+    issuer: OneIssuer = None,
 ) -> ClientView:
     """Refuse a client from now on, and end its tokens for good."""
     client = await keeper.check_client(client_id, issuer)
-    return await management.set_enabled(booth, client_id, enabled=False, issuer=client.issuer)
+    changed = await management.set_enabled(
+        booth, client_id, enabled=False, issuer=client.issuer, version=edited.version
+    )
+    edited.tag(changed.version)
+    return changed
 
 
 @router.post(
     "/{client_id}/enable", dependencies=[require("clients:write")], responses=responses(404)
 )
 async def enable_client(
-    booth: BoothHere, keeper: KeeperHere, client_id: str, issuer: OneIssuer = None
+    booth: BoothHere,
+    keeper: KeeperHere,
+    edited: EditedAs,
+    client_id: str,
+    issuer: OneIssuer = None,
 ) -> ClientView:
     """Let a disabled client authenticate again."""
     client = await keeper.check_client(client_id, issuer)
-    return await management.set_enabled(booth, client_id, enabled=True, issuer=client.issuer)
+    changed = await management.set_enabled(
+        booth, client_id, enabled=True, issuer=client.issuer, version=edited.version
+    )
+    edited.tag(changed.version)
+    return changed
 
 
 @router.post(
     "/{client_id}/revoke-tokens", dependencies=[require("clients:write")], responses=responses(404)
 )
 async def revoke_client_tokens(
-    booth: BoothHere, keeper: KeeperHere, client_id: str, issuer: OneIssuer = None
+    booth: BoothHere,
+    keeper: KeeperHere,
+    edited: EditedAs,
+    client_id: str,
+    issuer: OneIssuer = None,
 ) -> ClientView:
     """End every token that a client got so far; it may go on getting new ones."""
     client = await keeper.check_client(client_id, issuer)
-    return await management.revoke_tokens(booth, client_id, issuer=client.issuer)
+    changed = await management.revoke_tokens(
+        booth, client_id, issuer=client.issuer, version=edited.version
+    )
+    edited.tag(changed.version)
+    return changed
 
 
 @router.put(
@@ -194,6 +312,7 @@ async def revoke_client_tokens(
 async def grant_access(  # noqa: PLR0917 - FastAPI passes them by name
     booth: BoothHere,
     keeper: KeeperHere,
+    edited: EditedAs,
     client_id: str,
     api: str,
     body: Granted,
@@ -203,7 +322,11 @@ async def grant_access(  # noqa: PLR0917 - FastAPI passes them by name
     client = await keeper.check_client(client_id, issuer)
     keeper.check_access(client.issuer, api, body.scopes)
     scope = None if body.scopes is None else " ".join(body.scopes)
-    return await access.grant(booth, client_id, api=api, scope=scope, issuer=client.issuer)
+    changed = await access.grant(
+        booth, client_id, api=api, scope=scope, issuer=client.issuer, version=edited.version
+    )
+    edited.tag(changed.version)
+    return changed
 
 
 @router.delete(
@@ -212,9 +335,14 @@ async def grant_access(  # noqa: PLR0917 - FastAPI passes them by name
     dependencies=[require("clients:write")],
     responses=responses(404),
 )
-async def withdraw_access(
-    booth: BoothHere, keeper: KeeperHere, client_id: str, api: str, issuer: OneIssuer = None
+async def withdraw_access(  # noqa: PLR0917 - FastAPI passes them by name
+    booth: BoothHere,
+    keeper: KeeperHere,
+    edited: EditedAs,
+    client_id: str,
+    api: str,
+    issuer: OneIssuer = None,
 ) -> None:
     """Take all access to an API away from a client."""
     client = await keeper.check_client(client_id, issuer)
-    await access.withdraw(booth, client_id, api=api, issuer=client.issuer)
+    await access.withdraw(booth, client_id, api=api, issuer=client.issuer, version=edited.version)

@@ -4,16 +4,24 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from msgspec import UNSET
 from pydantic import BaseModel, Field
 
 from tokenbooth.management import credentials as management
-from tokenbooth.management.credentials import DAY, LONGEST_VALIDITY, CredentialView, NewSecret
+from tokenbooth.management import rotation as rotating
+from tokenbooth.management.credentials import (
+    DAY,
+    LONGEST_VALIDITY,
+    CredentialDetails,
+    CredentialView,
+    NewSecret,
+)
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.proofs import Added, add_proofs
-from tokenbooth.management.rotation import rotate_secret as rotate
 from tokenbooth.management.rest.access import BoothHere, KeeperHere, require
 from tokenbooth.management.rest.bodies import Body, OneIssuer, Text
 from tokenbooth.management.rest.clients import proofs_of
+from tokenbooth.management.rest.conditions import EditedAs, LookedAt
 from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
 
@@ -36,6 +44,30 @@ class PublicKeys(Body):
     jwks_uri: str | None = None
     label: Text = ""
     expires_in: Seconds | None = None
+
+
+class ChangedCredential(Body):
+    """What to change (RFC 7396): what is left out stays, null is no label or no end."""
+
+    label: Text | None = None
+    expires_at: str | None = Field(
+        default=None,
+        max_length=40,
+        json_schema_extra={"format": "date-time"},
+        description="When it ends (RFC 3339).",
+    )
+
+    def end(self) -> float | None:
+        """Return when it ends, in seconds since 1970; raises BadInput."""
+        if self.expires_at is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(self.expires_at)
+        except ValueError as error:
+            raise BadInput("Write expires_at like 2027-01-31T12:00:00Z.") from error
+        if moment.tzinfo is None:
+            raise BadInput("Say in which time zone expires_at is: end it with Z for UTC.")
+        return moment.timestamp()
 
 
 class RotatedSecret(Body):
@@ -141,10 +173,54 @@ async def rotate_secret(
 ) -> RotatedOnce:
     """Make a new secret, and let the older ones end after the overlap."""
     client = await keeper.check_client(client_id, issuer)
-    rotation = await rotate(
+    rotation = await rotating.rotate_secret(
         booth, client_id, issuer=client.issuer, overlap=body.overlap, label=body.label
     )
     return RotatedOnce(new=_once(rotation.new), ending=list(rotation.ending))
+
+
+@router.get("/{credential_id}", dependencies=[require("clients:read")], responses=responses(404))
+async def show_credential(
+    booth: BoothHere,
+    looked: LookedAt,
+    client_id: str,
+    credential_id: str,
+    issuer: OneIssuer = None,
+) -> CredentialDetails:
+    """Show a credential, and the latest places from which it was used."""
+    found = await management.show_credential(booth, client_id, credential_id, issuer=issuer)
+    looked.tag(found.credential.version)
+    return found
+
+
+@router.patch(
+    "/{credential_id}",
+    dependencies=[require("credentials:write")],
+    responses=responses(400, 404, 408, 413, 415),
+)
+async def patch_credential(  # noqa: PLR0917 - FastAPI passes them by name
+    booth: BoothHere,
+    keeper: KeeperHere,
+    edited: EditedAs,
+    client_id: str,
+    credential_id: str,
+    body: ChangedCredential,
+    issuer: OneIssuer = None,
+) -> CredentialView:
+    """Change the label or the end of a credential, by a merge patch (RFC 7396)."""
+    client = await keeper.check_client(client_id, issuer)
+    said = body.model_fields_set
+    changed = await management.change_credential(
+        booth,
+        client_id,
+        credential_id,
+        label=(body.label or "") if "label" in said else UNSET,
+        expires_at=body.end() if "expires_at" in said else UNSET,
+        issuer=client.issuer,
+        version=edited.version,
+    )
+    edited.tag(changed.version)
+    return changed
 
 
 @router.delete(
@@ -156,6 +232,7 @@ async def rotate_secret(
 async def remove_credential(  # noqa: PLR0917 - FastAPI passes them by name
     booth: BoothHere,
     keeper: KeeperHere,
+    edited: EditedAs,
     client_id: str,
     credential_id: str,
     issuer: OneIssuer = None,
@@ -166,7 +243,12 @@ async def remove_credential(  # noqa: PLR0917 - FastAPI passes them by name
     """Remove a credential at once."""
     client = await keeper.check_client(client_id, issuer)
     await management.remove_credential(
-        booth, client_id, credential_id, issuer=client.issuer, revoke_tokens=revoke_tokens
+        booth,
+        client_id,
+        credential_id,
+        issuer=client.issuer,
+        revoke_tokens=revoke_tokens,
+        version=edited.version,
     )
 
 
@@ -175,18 +257,21 @@ async def remove_credential(  # noqa: PLR0917 - FastAPI passes them by name
     dependencies=[require("credentials:write")],
     responses=responses(404),
 )
-async def revoke_credential_tokens(
+async def revoke_credential_tokens(  # noqa: PLR0917 - FastAPI passes them by name
     booth: BoothHere,
     keeper: KeeperHere,
+    edited: EditedAs,
     client_id: str,
     credential_id: str,
     issuer: OneIssuer = None,
 ) -> CredentialView:
     """End every token that a credential was used to get so far; it stays valid itself."""
     client = await keeper.check_client(client_id, issuer)
-    return await management.revoke_credential_tokens(
-        booth, client_id, credential_id, issuer=client.issuer
+    found = await management.revoke_credential_tokens(
+        booth, client_id, credential_id, issuer=client.issuer, version=edited.version
     )
+    edited.tag(found.version)
+    return found
 
 
 def _once(made: NewSecret) -> SecretOnce:

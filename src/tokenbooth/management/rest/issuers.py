@@ -6,14 +6,17 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from tokenbooth.management import issuers as management
+from tokenbooth.management.issuer_changes import IssuerChanges, change_issuer
 from tokenbooth.management.issuers import LONGEST_REFRESH, LONGEST_TOKEN, IssuerView
 from tokenbooth.management.rest.access import BoothHere, require
-from tokenbooth.management.rest.bodies import Body
+from tokenbooth.management.rest.bodies import Body, refuse_nulls
+from tokenbooth.management.rest.conditions import EditedAs, LookedAt
 from tokenbooth.management.rest.locations import located
 from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
+from tokenbooth.management.revise import revise
 from tokenbooth.protocol.dialects import STANDARD
-from tokenbooth.server.records import TokenFormat
+from tokenbooth.server.records import ProfileName, TokenFormat
 
 router = APIRouter(prefix="/issuers", tags=["issuers"])
 
@@ -29,6 +32,18 @@ class NewIssuer(Body):
     refresh_tokens: bool | None = None
     refresh_lifetime: Annotated[int, Field(ge=1, le=LONGEST_REFRESH)] | None = None
     alg: str = "ES256"
+
+
+class ChangedIssuer(Body):
+    """What to change (RFC 7396); what is left out stays."""
+
+    dialect: str | None = None
+    token_format: TokenFormat | None = None
+    token_lifetime: Annotated[int, Field(ge=1, le=LONGEST_TOKEN)] | None = None
+    refresh_tokens: bool | None = None
+    refresh_lifetime: Annotated[int, Field(ge=1, le=LONGEST_REFRESH)] | None = None
+    profile: ProfileName | None = None
+    dpop_nonce: bool | None = None
 
 
 @router.get("", dependencies=[require("issuers:read")], responses=responses())
@@ -51,9 +66,31 @@ async def create_issuer(booth: BoothHere, body: NewIssuer, response: Response) -
 
 
 @router.get("/{name}", dependencies=[require("issuers:read")], responses=responses(404))
-async def show_issuer(booth: BoothHere, name: str) -> IssuerView:
+async def show_issuer(booth: BoothHere, looked: LookedAt, name: str) -> IssuerView:
     """Show an issuer."""
-    return await management.show_issuer(booth, name)
+    issuer = await management.show_issuer(booth, name)
+    looked.tag(issuer.version)
+    return issuer
+
+
+@router.patch(
+    "/{name}",
+    dependencies=[require("issuers:write")],
+    responses=responses(400, 404, 408, 409, 413, 415),
+)
+async def patch_issuer(
+    booth: BoothHere, edited: EditedAs, name: str, body: ChangedIssuer
+) -> IssuerView:
+    """Change how an issuer gives tokens, by a merge patch (RFC 7396)."""
+    refuse_nulls(body)
+    changes = IssuerChanges(**body.model_dump())
+
+    async def attempt() -> IssuerView:
+        return await change_issuer(booth, name, changes, version=edited.version)
+
+    changed = await revise(attempt)
+    edited.tag(changed.version)
+    return changed
 
 
 @router.post(

@@ -8,6 +8,7 @@ import msgspec
 
 from tokenbooth.guard import Guard
 from tokenbooth.management.addresses import service_url
+from tokenbooth.management.rest.answers import Answer, answer_of
 from tokenbooth.management.rest.problems import MEDIA_TYPE, problem
 from tokenbooth.management.rest.rights import PATH, audience_at
 from tokenbooth.protocol import strict_json
@@ -18,8 +19,10 @@ from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
 from tokenbooth.server.in_process import InProcessFetch
 from tokenbooth.server.logs import get_logger
+from tokenbooth.server.stores.contract import StoreError
 
 _WRITING = ("POST", "PUT", "PATCH")
+_MEDIA_TYPES = {"PATCH": ("application/json", "application/merge-patch+json")}
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -42,6 +45,7 @@ class ManagementApi:
         self._base_url = service_url(booth)
         self._fetch = InProcessFetch(service, asyncio.get_running_loop())
         self._deadlines = Deadlines()
+        self._proxies = parse_networks(booth.settings.trusted_proxy)
         self._log = get_logger().bind()
         self._building: asyncio.Task[ASGIApp] | None = None
 
@@ -55,15 +59,51 @@ class ManagementApi:
         except _Refused as refused:
             await _answer(exchange, refused.members)
             return
-        inner: Scope = {**scope, "root_path": self._prefix, "state": {}}
+        state: dict[str, Any] = {
+            "source": exchange.source(self._proxies),
+            "request_id": exchange.request_id,
+        }
+        inner: Scope = {**scope, "root_path": self._prefix, "state": state}
         try:
-            app = await self._app()
-            await app(inner, _replayed(body, receive), _finishing(exchange, send))
+            answer = await self._asked(exchange, inner, _replayed(body, receive))
+            await answer.send(_finishing(exchange, send))
         except Exception:  # noqa: BLE001 - a fault of ours is logged whole and shown to nobody
             self._log.exception("internal_error", request_id=exchange.request_id)
             if not exchange.status:
                 await _answer(exchange, problem(500, "server_error"))
         self._tell(exchange, inner)
+
+    async def _asked(self, exchange: Exchange, inner: Scope, receive: Receive) -> Answer:
+        """Return the answer, tagged, kept where it was asked for, and 304 if it is known."""
+        from tokenbooth.management.rest.conditions import unless_known, with_content
+
+        app = await self._app()
+        try:
+            answer = await answer_of(app, inner, receive)
+        except BaseException:
+            await self._keep(inner, None)
+            raise
+        if answer.header(b"idempotency-replayed") is not None:
+            return answer
+        answer = with_content(answer)
+        await self._keep(inner, answer)
+        known = exchange.header(b"if-none-match") if exchange.method == "GET" else None
+        return unless_known(answer, known)
+
+    async def _keep(self, inner: Scope, answer: Answer | None) -> None:
+        taken = inner["state"].get("taken")
+        if taken is None:
+            return
+        from tokenbooth.management.rest.idempotency import keep
+
+        try:
+            if answer is None:
+                await self._booth.store.drop_answer(taken.key)
+            else:
+                await keep(self._booth, taken, answer)
+        except StoreError as error:
+            # What was done stays done; who repeats it is told that it was interrupted.
+            self._log.warning("answer_not_kept", reason=type(error).__name__)
 
     async def _body(self, exchange: Exchange) -> bytes:
         settings = self._booth.settings
@@ -77,7 +117,7 @@ class ManagementApi:
             raise _Refused(problem(408, "too_slow", error.description)) from error
         if body and exchange.method in _WRITING:
             media_type = (exchange.header(b"content-type") or "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
+            if media_type not in _MEDIA_TYPES.get(exchange.method, ("application/json",)):
                 text = "Send JSON, with Content-Type: application/json."
                 raise _Refused(problem(415, "unsupported_media_type", text))
             try:

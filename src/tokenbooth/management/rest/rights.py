@@ -3,28 +3,16 @@
 import contextlib
 from dataclasses import replace
 
+from tokenbooth.management.bounds import management_scopes
 from tokenbooth.management.errors import Conflict
+from tokenbooth.management.rights import MANAGEMENT_API, RIGHTS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiScope, Client
 from tokenbooth.server.stores.contract import AlreadyExists
 
-NAME = "management"
+NAME = MANAGEMENT_API
 PATH = "/api/v1"
-
-SCOPES = {
-    "issuers:read": "See issuers",
-    "issuers:write": "Make issuers, and end their tokens",
-    "apis:read": "See APIs",
-    "apis:write": "Make, change and delete APIs",
-    "clients:read": "See clients and their credentials",
-    "clients:write": "Register, change and delete clients, and say what they may call",
-    "credentials:write": "Give credentials to clients, and take them away",
-    "keys:read": "See the keys that sign tokens",
-    "keys:write": "Rotate and remove the keys that sign tokens",
-    "accounts:read": "See accounts",
-    "accounts:write": "Make accounts",
-    "audit:read": "Read the audit trail, refusals and usage",
-}
+SCOPES = RIGHTS
 
 
 def audience_at(base_url: str) -> str:
@@ -63,9 +51,7 @@ async def ensure_management_api(booth: Booth, base_url: str) -> None:
 
 def rights_of(client: Client) -> tuple[str, ...]:
     """Return the scopes of the management API that a client may ask for."""
-    if client.issuer != DEFAULT_ISSUER:
-        return ()
-    return tuple(scope for each in client.access if each.api == NAME for scope in each.scopes)
+    return tuple(name for name in SCOPES if name in management_scopes(client))
 
 
 def _management_api(audience: str, created_at: float) -> Api:
