@@ -145,6 +145,12 @@ function colours(count) {
     style.getPropertyValue(`--series-${(place % 8) + 1}`).trim());
 }
 
+// As everywhere in the console, times are UTC.
+function shortTime(at, isLong) {
+  const time = new Date(at * 1000).toISOString();
+  return isLong && time.slice(11, 16) === "00:00" ? time.slice(5, 10) : time.slice(11, 16);
+}
+
 function drawCharts(root) {
   if (!window.uPlot) return;
   for (const place of root.querySelectorAll("[data-chart]")) {
@@ -156,12 +162,14 @@ function drawCharts(root) {
     const ofSeries = colours(chart.series.length);
     const axis = { stroke: ink, grid: { stroke: lines, width: 1 }, ticks: { stroke: lines, width: 1 } };
     const bars = uPlot.paths.bars({ size: [0.7, 40] });
+    const tick = (at) => shortTime(at, chart.x.at(-1) - chart.x[0] > 2 * 86400);
     drawn.set(place, new uPlot({
       width: place.clientWidth,
       height: 200,
       scales: { y: { range: (_, low, high) => [0, Math.max(high, 4) * 1.1] } },
-      axes: [axis, { ...axis, size: 56 }],
-      series: [{}, ...chart.series.map((one, at) => ({
+      axes: [{ ...axis, values: (_, ticks) => ticks.map(tick) }, { ...axis, size: 56 }],
+      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+      series: [{ value: (_, at) => (at == null ? "" : `${new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`) }, ...chart.series.map((one, at) => ({
         label: one.label,
         stroke: ofSeries[at],
         fill: `${ofSeries[at]}${chart.series.length === 1 ? "66" : "11"}`,
