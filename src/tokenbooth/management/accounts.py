@@ -6,8 +6,9 @@ from datetime import datetime
 from tokenbooth.management.errors import Conflict, Missing, no_such
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_account_name, check_text
+from tokenbooth.management.revise import revise
 from tokenbooth.management.rights import require
-from tokenbooth.management.versions import refuse_outdated
+from tokenbooth.management.versions import refuse_outdated, version_of
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import Account
 from tokenbooth.server.stores.contract import AlreadyExists, StillInUse
@@ -20,6 +21,7 @@ class AccountView:
     name: str
     title: str
     created_at: datetime
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class AccountDetails:
     name: str
     title: str
     created_at: datetime
+    version: str
     clients: int
     members: int
 
@@ -36,7 +39,10 @@ class AccountDetails:
 def view_account(account: Account) -> AccountView:
     """Return what people see of `account`."""
     return AccountView(
-        name=account.name, title=account.title, created_at=moment(account.created_at)
+        name=account.name,
+        title=account.title,
+        created_at=moment(account.created_at),
+        version=version_of(account),
     )
 
 
@@ -72,6 +78,7 @@ async def show_account(booth: Booth, name: str) -> AccountDetails:
         name=account.name,
         title=account.title,
         created_at=moment(account.created_at),
+        version=version_of(account),
         clients=clients,
         members=members,
     )
@@ -82,16 +89,23 @@ async def change_account(
 ) -> AccountView:
     """Give the account another title; raises Missing, BadInput, Outdated."""
     require(booth, "accounts:write", whole=True)
-    account = await find_account(booth, name)
-    refuse_outdated(account, version)
     check_text("title", title)
-    changed = replace(account, title=title)
-    if changed != account:
-        event = booth.event(
-            "account_changed", account=name, subject=name, title=[account.title, title]
-        )
-        await booth.store.replace_account(changed, seen=account, audit=[event])
-    return view_account(changed)
+
+    async def attempt() -> Account:
+        account = await find_account(booth, name)
+        refuse_outdated(account, version)
+        changed = replace(account, title=title)
+        if changed != account:
+            event = booth.event(
+                "account_changed",
+                account=name,
+                subject=name,
+                changes={"title": [account.title, title]},
+            )
+            await booth.store.replace_account(changed, seen=account, audit=[event])
+        return changed
+
+    return view_account(await revise(attempt))
 
 
 async def delete_account(booth: Booth, name: str, *, version: str | None = None) -> None:

@@ -3,23 +3,26 @@
 Members of an account see and manage that account's people alone; others do not exist for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from tokenbooth.management.accounts import find_account
 from tokenbooth.management.errors import Conflict, Missing, NotAllowed, no_such
 from tokenbooth.management.moments import moment
 from tokenbooth.management.names import check_text, shown
+from tokenbooth.management.revise import revise
 from tokenbooth.management.rights import require
 from tokenbooth.management.roles import check_role, require_over
-from tokenbooth.management.versions import refuse_outdated
+from tokenbooth.management.versions import refuse_outdated, version_of
 from tokenbooth.server.audit_records import Event
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.people_records import Member, Role
 from tokenbooth.server.stores.contract import StillInUse, Together
 
 _LONGEST_NAMED = 254
+_NOT_ONESELF = "Nobody disables themselves. Ask another operator or owner."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class MemberView:
     signs_in_elsewhere: bool  # by single sign-on
     created_at: datetime
     last_sign_in_at: datetime | None
+    version: str
 
 
 def view_member(member: Member) -> MemberView:
@@ -53,6 +57,7 @@ def view_member(member: Member) -> MemberView:
         signs_in_elsewhere=member.identity is not None,
         created_at=moment(member.created_at),
         last_sign_in_at=moment(member.last_sign_in_at),
+        version=version_of(member),
     )
 
 
@@ -96,61 +101,59 @@ async def change_member(
     name: str | None = None,
     role: Role | None = None,
     account: str | None = None,
+    enabled: bool | None = None,
     version: str | None = None,
 ) -> MemberView:
-    """Replace what is given; another role or account ends the member's sessions.
+    """Replace what is given; all but another name ends the member's sessions.
 
     A new operator leaves the account. Raises Missing, BadInput, NotAllowed, Conflict, Outdated.
     """
-    require(booth, "members:write")
-    member = await find_member(booth, who)
-    require_over(booth, member.role, member.account)
-    refuse_outdated(member, version)
     if name is not None:
         check_text("name", name)
-    new_role = role or member.role
-    new_account = account or (None if new_role == "operator" else member.account)
-    changed = replace(
-        member,
-        name=member.name if name is None else name,
-        role=new_role,
-        account=new_account,
-    )
-    if changed == member:
-        return view_member(member)
-    is_moved = (new_role, new_account) != (member.role, member.account)
-    if is_moved:
-        _refuse_own(booth, member, "Nobody changes their own role. Ask another operator or owner.")
-        require_over(booth, new_role, new_account)
-        check_role(new_role, new_account)
-        if new_account is not None:
-            await find_account(booth, new_account)
-    events = [_changed(booth, member, changed, account=member.account)]
-    if new_account != member.account:
-        # For both accounts to see: the one that loses the member, and the one that gets it.
-        events.append(_changed(booth, member, changed, account=new_account))
-    await _replace(booth, changed, seen=member, ending_sessions=is_moved, audit=events)
-    return view_member(changed)
+
+    async def change(member: Member) -> Member:
+        new_role = role or member.role
+        new_account = account or (None if new_role == "operator" else member.account)
+        if (new_role, new_account) != (member.role, member.account):
+            _refuse_own(
+                booth, member, "Nobody changes their own role. Ask another operator or owner."
+            )
+            require_over(booth, new_role, new_account)
+            check_role(new_role, new_account)
+            if new_account is not None:
+                await find_account(booth, new_account)
+        if enabled is False:
+            _refuse_own(booth, member, _NOT_ONESELF)
+        return replace(
+            member,
+            name=member.name if name is None else name,
+            role=new_role,
+            account=new_account,
+            enabled=member.enabled if enabled is None else enabled,
+        )
+
+    return await _revise(booth, who, change, version=version)
 
 
 async def change_own_name(booth: Booth, member: Member, name: str) -> MemberView:
-    """Let the acting member be called so."""
+    """Let the acting member be called so; raises BadInput, Stale."""
     check_text("name", name)
     changed = replace(member, name=name)
     if changed != member:
-        event = _changed(booth, member, changed, account=member.account)
-        await _replace(booth, changed, seen=member, ending_sessions=False, audit=[event])
+        await booth.store.replace_member(
+            changed, seen=member, audit=_changes(booth, member, changed)
+        )
     return view_member(changed)
 
 
 async def enable_member(booth: Booth, who: str, *, version: str | None = None) -> MemberView:
     """Let a disabled member sign in again."""
-    return await _set_enabled(booth, who, enabled=True, version=version)
+    return await change_member(booth, who, enabled=True, version=version)
 
 
 async def disable_member(booth: Booth, who: str, *, version: str | None = None) -> MemberView:
     """Let the member sign in no more, and end its sessions; not the last operator."""
-    return await _set_enabled(booth, who, enabled=False, version=version)
+    return await change_member(booth, who, enabled=False, version=version)
 
 
 async def remove_member(booth: Booth, who: str, *, version: str | None = None) -> None:
@@ -183,29 +186,42 @@ async def end_member_sessions(booth: Booth, who: str) -> int:
 
 async def remove_second_factor_of(booth: Booth, who: str) -> MemberView:
     """Let a member who lost phone and recovery codes sign in without a code, to add another app."""
-    require(booth, "members:write")
-    member = await find_member(booth, who)
-    require_over(booth, member.role, member.account)
-    _refuse_own(booth, member, "Remove your own second factor on the page of your account.")
-    changed = replace(member, totp=None, recovery_codes=())
-    if changed != member:
-        event = booth.event("second_factor_removed", account=member.account, subject=member.email)
-        await _replace(booth, changed, seen=member, ending_sessions=True, audit=[event])
-    return view_member(changed)
+
+    async def remove(member: Member) -> Member:
+        _refuse_own(booth, member, "Remove your own second factor on the page of your account.")
+        return replace(member, totp=None, recovery_codes=())
+
+    return await _revise(booth, who, remove)
 
 
-async def _set_enabled(booth: Booth, who: str, *, enabled: bool, version: str | None) -> MemberView:
+async def _revise(
+    booth: Booth,
+    who: str,
+    change: Callable[[Member], Awaitable[Member]],
+    *,
+    version: str | None = None,
+) -> MemberView:
+    """Make the member what `change` makes of it; whatever it may do less of ends its sessions."""
     require(booth, "members:write")
-    member = await find_member(booth, who)
-    require_over(booth, member.role, member.account)
-    refuse_outdated(member, version)
-    if not enabled:
-        _refuse_own(booth, member, "Nobody disables themselves. Ask another operator or owner.")
-    changed = replace(member, enabled=enabled)
-    if changed != member:
-        event = _changed(booth, member, changed, account=member.account)
-        await _replace(booth, changed, seen=member, ending_sessions=not enabled, audit=[event])
-    return view_member(changed)
+
+    async def attempt() -> Member:
+        member = await find_member(booth, who)
+        require_over(booth, member.role, member.account)
+        refuse_outdated(member, version)
+        changed = await change(member)
+        if changed != member:
+            await booth.store.replace_member(
+                changed,
+                seen=member,
+                ending_sessions=changed != replace(member, name=changed.name),
+                audit=_changes(booth, member, changed),
+            )
+        return changed
+
+    try:
+        return view_member(await revise(attempt))
+    except StillInUse as error:
+        raise Conflict(str(error)) from error
 
 
 async def _drop_links(booth: Booth, store: Together, member: Member) -> None:
@@ -215,27 +231,29 @@ async def _drop_links(booth: Booth, store: Together, member: Member) -> None:
             await store.delete_invitation(each.digest)
 
 
-async def _replace(
-    booth: Booth, member: Member, *, seen: Member, ending_sessions: bool, audit: Sequence[Event]
-) -> None:
-    try:
-        await booth.store.replace_member(
-            member, seen=seen, ending_sessions=ending_sessions, audit=audit
-        )
-    except StillInUse as error:
-        raise Conflict(str(error)) from error
-
-
 def _refuse_own(booth: Booth, member: Member, text: str) -> None:
     if booth.actor.kind == "member" and booth.actor.name == member.email:
         raise NotAllowed(text)
 
 
-def _changed(booth: Booth, before: Member, after: Member, *, account: str | None) -> Event:
-    names = ("name", "role", "account", "enabled")
+def _changes(booth: Booth, before: Member, after: Member) -> list[Event]:
+    if before.totp is not None and after.totp is None:
+        return [booth.event("second_factor_removed", account=before.account, subject=before.email)]
     changes = {
         name: [getattr(before, name), getattr(after, name)]
-        for name in names
+        for name in ("name", "role", "enabled")
         if getattr(before, name) != getattr(after, name)
     }
-    return booth.event("member_changed", account=account, subject=before.email, changes=changes)
+    if before.account == after.account:
+        return [_changed(booth, before, before.account, changes)]
+    # One is left and one is joined, and neither is told the name of the other.
+    return [
+        _changed(booth, before, before.account, {**changes, "account": [before.account, None]}),
+        _changed(booth, before, after.account, {**changes, "account": [None, after.account]}),
+    ]
+
+
+def _changed(
+    booth: Booth, member: Member, account: str | None, changes: dict[str, list[Any]]
+) -> Event:
+    return booth.event("member_changed", account=account, subject=member.email, changes=changes)
