@@ -21,12 +21,15 @@ from tokenbooth.console.pages import (
     new_client,
     overview,
     refusals,
+    requests,
     rotation,
     sign_in,
+    single_sign_on,
 )
 
 ALL_PAGES: tuple[Page, ...] = (
     *sign_in.PAGES,
+    *single_sign_on.PAGES,
     *join.PAGES,
     *me.PAGES,
     *invitations.PAGES,
@@ -43,6 +46,7 @@ ALL_PAGES: tuple[Page, ...] = (
     *rotation.PAGES,
     *instructions.PAGES,
     *apis.PAGES,
+    *requests.PAGES,
     *issuers.PAGES,
     *keys.PAGES,
     *audit.PAGES,
