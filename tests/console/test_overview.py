@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.console.people import running, words
+from tokenbooth.management.access_requests import request_access
 from tokenbooth.management.clients import create_client
 from tokenbooth.management.rotation import rotate_secret
 from tokenbooth.server.people_records import Member
@@ -105,6 +106,15 @@ async def test_lists_hosts_that_are_still_on_an_old_secret(operator, town):
     assert "Still on old secrets" in page
     assert "127.0.0.1" in page
     assert "in 1 day" in page or "in 2 days" in page
+
+
+async def test_operators_see_which_requests_wait_for_them(operator, member, town):
+    await request_access(town.booth, "acme-app", api="orders", reason="We bill by order.")
+
+    page = words(await operator.get("/"))
+    assert "Requests that wait for you" in page
+    assert "We bill by order." in page
+    assert "Requests that wait for you" not in words(await member.get("/"))
 
 
 async def test_operators_see_how_the_service_is_and_accounts_do_not(operator, member, town):

@@ -8,10 +8,13 @@ from tokenbooth.console.attention import attention
 from tokenbooth.console.frame import Page
 from tokenbooth.console.usage_pictures import last_day, last_week
 from tokenbooth.console.visit import Visit
+from tokenbooth.management.access_requests import list_requests
 from tokenbooth.management.apis import list_apis
 from tokenbooth.management.client_search import search_clients
 from tokenbooth.management.health import show_health
 from tokenbooth.management.members import list_members
+
+_WAITING = 6  # requests are listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,9 @@ async def show(visit: Visit) -> Response:
         day=await last_day(booth),
         week=await last_week(booth),
         attention=await attention(booth),
+        waiting=await list_requests(booth, status="pending", limit=_WAITING)
+        if visit.may("requests:decide")
+        else (),
         health=await show_health(booth) if booth.actor.account is None else None,
     )
 
