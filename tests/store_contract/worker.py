@@ -7,6 +7,7 @@ import asyncio
 import sys
 
 from tests.store_contract.samples import NOW, client, credential, revocation
+from tokenbooth.server.audit_records import Event
 from tokenbooth.server.stores.sql import open_store
 
 
@@ -40,8 +41,17 @@ async def write_all(url, name, count):
     return store
 
 
+async def audit_all(url, name, count):
+    store = await open_store(url)
+    for number in range(count):
+        client_id = f"{name}{number}"
+        made = Event(type="client_created", at=NOW, actor="service", client_id=client_id)
+        await store.add_client(client(client_id), audit=[made])
+    return store
+
+
 async def main(action, url, name, count):
-    actions = {"open": open_first, "claim": claim_all, "write": write_all}
+    actions = {"open": open_first, "claim": claim_all, "write": write_all, "audit": audit_all}
     store = await actions[action](url, name, int(count))
     await store.close()
 
