@@ -8,15 +8,16 @@ from itertools import count
 
 import anyio
 import pytest
+from argon2 import PasswordHasher
 
 from tests.console.people import PASSWORD, make_people, running
 from tests.server.booths import BASE_URL
 from tokenbooth.clock import TravelClock
-from tokenbooth.management.passwords import hash_password
-from tokenbooth.protocol.secret import Secret
+from tokenbooth.management import passwords
 from tokenbooth.server.logs import configure_logs
 from tokenbooth.server.settings import Settings
 
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _numbers = count()
 
 
@@ -25,12 +26,16 @@ def people_template(tmp_path_factory):
     configure_logs("json", "info")
     path = tmp_path_factory.mktemp("people") / "booth.db"
 
-    async def make():
-        password_hash = await hash_password(Secret(PASSWORD))
-        await make_people(Settings(database=f"sqlite:///{path}"), TravelClock(), password_hash)
-
-    anyio.run(make)
+    password_hash = CHEAP.hash(PASSWORD)
+    settings = Settings(database=f"sqlite:///{path}")
+    anyio.run(make_people, settings, TravelClock(), password_hash)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch):
+    """Passwords at the least cost: what they cost is tested where they are hashed."""
+    monkeypatch.setattr(passwords, "_hasher", CHEAP)
 
 
 @pytest.fixture

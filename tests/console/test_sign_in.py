@@ -249,3 +249,13 @@ async def test_neither_password_nor_cookie_nor_ticket_is_logged(log, town):
     assert '"route":"/sign-in"' in logged
     for secret in (PASSWORD, browser.cookie, value_of(asked, "ticket")):
         assert secret not in logged
+
+
+async def test_a_service_without_single_sign_on_offers_none(town):
+    browser = town.browser()
+
+    assert "Sign in with" not in words(await browser.get("/sign-in"))
+    for path in ("/sign-in/elsewhere", "/sign-in/elsewhere/back"):
+        answer = await browser.get(path)
+        assert answer.status_code == 404
+        assert "no single sign-on" in words(answer)

@@ -10,6 +10,7 @@ from tokenbooth.console.cookies import OwnCookies
 from tokenbooth.console.frame import Frame, Page
 from tokenbooth.console.templates import Templates
 from tokenbooth.management.addresses import service_url
+from tokenbooth.management.single_sign_on import SingleSignOn
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.exchange import ASGIApp
 
@@ -18,6 +19,7 @@ def build(booth: Booth, service: ASGIApp, *, root: str) -> Starlette:
     """Return the application; `root` is the console's path, without a slash at its end."""
     frame = Frame(
         booth=booth,
+        single_sign_on=SingleSignOn.of(booth),
         service=service,
         templates=Templates(booth.clock),
         own_cookies=OwnCookies.of_service(is_secure=service_url(booth).startswith("https:")),

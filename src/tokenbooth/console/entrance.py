@@ -34,8 +34,14 @@ async def enter(
     """Sign the browser in, and out of the session that it had; then go on."""
     if visit.signed_in is not None:
         await sessions.sign_out(visit.booth, visit.signed_in.session)
-    response = RedirectResponse(own_address(visit, unverified_next), 303)
+    response = go_on(visit, unverified_next, notice=notice)
     keep_session(visit, response, opened)
+    return response
+
+
+def go_on(visit: Visit, unverified_next: str, *, notice: str = "") -> Response:
+    """Lead to the console's page that `next` names."""
+    response = RedirectResponse(own_address(visit, unverified_next), 303)
     leave_notice(response, notice, root=visit.root)
     return response
 

@@ -33,6 +33,7 @@ from tokenbooth.management.errors import (
     SignInRefused,
     TooManyAttempts,
 )
+from tokenbooth.management.single_sign_on import SingleSignOn
 from tokenbooth.server.actor import Actor
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.exchange import ASGIApp
@@ -76,6 +77,7 @@ class Frame:
     """Serves pages for one service."""
 
     booth: Booth
+    single_sign_on: SingleSignOn | None
     service: ASGIApp
     templates: Templates
     own_cookies: OwnCookies
@@ -118,6 +120,7 @@ class Frame:
         actor = Actor(kind="visitor", rights=_NOBODY, source=source, request_id=id_)
         return Visit(
             booth=self.booth.acting_as(actor),
+            single_sign_on=self.single_sign_on,
             service=self.service,
             templates=self.templates,
             root=self.root,

@@ -14,6 +14,7 @@ from tokenbooth.console.notices import leave_notice
 from tokenbooth.console.templates import Templates
 from tokenbooth.management.errors import NotAllowed
 from tokenbooth.management.sessions import Visitor
+from tokenbooth.management.single_sign_on import SingleSignOn
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.exchange import ASGIApp
 from tokenbooth.server.people_records import Member, Session
@@ -33,6 +34,7 @@ class Visit:
     """What a page works with. `booth` acts as whoever is signed in, with that person's rights."""
 
     booth: Booth
+    single_sign_on: SingleSignOn | None  # where the service has a provider
     service: ASGIApp  # the whole application, to be asked over HTTP without leaving the process
     templates: Templates
     root: str  # the path of the console, without a slash at its end

@@ -58,7 +58,6 @@ def new_password(visit: Visit) -> Secret:
 def _ask(
     visit: Visit, invitation: InvitationView, mistake: ManagementError | None = None
 ) -> Response:
-    settings = visit.booth.settings
     return visit.render(
         "join/link.html",
         status=status_of(mistake),
@@ -66,7 +65,8 @@ def _ask(
         email=invitation.email or visit.form.text("email"),
         name=visit.form.text("name"),
         mistake=mistake,
-        elsewhere=settings.sso_label if settings.sso_issuer and invitation.email else None,
+        # Who has no email here yet cannot be told by the provider's.
+        elsewhere=visit.single_sign_on and invitation.email and visit.booth.settings.sso_label,
     )
 
 

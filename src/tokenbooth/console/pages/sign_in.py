@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from tokenbooth.console.entrance import enter, own_address
+from tokenbooth.console.entrance import enter, go_on
 from tokenbooth.console.frame import Page, status_of, told_to_wait
 from tokenbooth.console.visit import Visit
 from tokenbooth.management import sessions
@@ -15,8 +15,8 @@ async def show(visit: Visit) -> Response:
     """Ask for email and password."""
     wanted = visit.query.get("next", "")
     if visit.signed_in is not None:
-        return await enter_again(visit, wanted)
-    return _ask(visit, wanted=wanted)
+        return go_on(visit, wanted)
+    return ask_for_password(visit, wanted=wanted)
 
 
 async def act(visit: Visit) -> Response:
@@ -30,7 +30,7 @@ async def act(visit: Visit) -> Response:
             visitor=visit.visitor,
         )
     except (SignInRefused, TooManyAttempts) as error:
-        return told_to_wait(_ask(visit, wanted=wanted, mistake=error), error)
+        return told_to_wait(ask_for_password(visit, wanted=wanted, mistake=error), error)
     if isinstance(outcome, CodeNeeded):
         return ask_for_code(visit, outcome.ticket, wanted=wanted)
     return await enter(visit, outcome, unverified_next=wanted)
@@ -78,22 +78,17 @@ def ask_for_code(
     )
 
 
-async def enter_again(visit: Visit, wanted: str) -> Response:
-    """Go on to where somebody wanted to go who is signed in already."""
-    response = visit.redirect("/")
-    response.headers["Location"] = own_address(visit, wanted)
-    return response
-
-
-def _ask(visit: Visit, *, wanted: str, mistake: ManagementError | None = None) -> Response:
-    settings = visit.booth.settings
+def ask_for_password(
+    visit: Visit, *, wanted: str, mistake: ManagementError | None = None
+) -> Response:
+    """Return the page that asks for email and password, or to sign in elsewhere."""
     return visit.render(
         "sign_in/password.html",
         status=status_of(mistake),
         wanted=wanted,
         email=visit.form.text("email"),
         mistake=mistake,
-        elsewhere=settings.sso_label if settings.sso_issuer else None,
+        elsewhere=visit.single_sign_on and visit.booth.settings.sso_label,
     )
 
 
