@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from tokenbooth.management.bounds import check_bounds, require_no_less
 from tokenbooth.management.configuration.plan import Plan, Step, StepKind
 from tokenbooth.management.configuration.wanted import Name, WantedCredential
 from tokenbooth.management.errors import Outdated
@@ -112,6 +113,7 @@ class _Work:
             case _, Api() as api:
                 await self._api(step, api)
             case None, Client() as client:
+                await check_bounds(self._booth, None, client)
                 audit = self._told(step, "client_created", client)
                 await self.store.add_client(client, audit=audit)
             case Client() as before, Client() as client:
@@ -154,6 +156,7 @@ class _Work:
             await self.store.add_api(api, audit=audit)
 
     async def _change_client(self, step: Step, before: Client, client: Client) -> None:
+        await check_bounds(self._booth, before, client)
         now = self._booth.clock.now()
         audit = self._told(step, "client_changed", client)
         if client.enabled != before.enabled:
@@ -168,6 +171,7 @@ class _Work:
         )
 
     async def _delete_client(self, step: Step, client: Client) -> None:
+        require_no_less(self._booth, client)
         now = self._booth.clock.now()
         await self.store.delete_client(
             client.issuer,
@@ -181,6 +185,8 @@ class _Work:
         )
 
     async def _credential(self, step: Step) -> None:
+        if step.client is not None:
+            require_no_less(self._booth, step.client)
         match step.before, step.after:
             case Credential() as before, Credential() as changed:
                 audit = self._told(step, "credential_changed", subject=before.id)
@@ -188,7 +194,7 @@ class _Work:
             case Credential() as before, _:
                 audit = self._told(step, "credential_removed", subject=before.id)
                 await self.store.delete_credential(
-                    before.issuer, before.client_id, before.id, audit=audit
+                    before.issuer, before.client_id, before.id, seen=before, audit=audit
                 )
             case _, WantedCredential() as wanted:
                 made = self._made(step, wanted)
@@ -218,10 +224,11 @@ class _Work:
     ) -> list[Event]:
         before = self._applied
         self._applied = []
+        owner = client or step.client
         is_clients = step.kind in ("client", "credential")
         event = self._booth.event(
             type_,
-            account=step.account if client is None else client.account,
+            account=owner.account if owner is not None else None,
             issuer=step.issuer,
             client_id=(step.client_id or step.name) if is_clients else None,
             subject=subject or (None if is_clients else step.name),

@@ -44,17 +44,26 @@ from tokenbooth.server.settings import issuer_url_mistakes
 def check_plan(booth: Booth, plan: Plan, wanted: Wanted, state: State) -> None:
     """Raise BadInput with everything that cannot be."""
     mistakes = Mistakes()
-    checks = _Checks(booth, plan, wanted, state)
-    for step in plan.steps:
+    for step, text in faults(booth, plan, wanted, state):
         place = _place(step, wanted)
+        if place is None:
+            mistakes.add_of_all(text)
+        else:
+            mistakes.add(place, text)
+    mistakes.refuse()
+
+
+def faults(booth: Booth, plan: Plan, wanted: Wanted, state: State) -> list[tuple[Step, str]]:
+    """Return which steps cannot be, and why."""
+    checks = _Checks(booth, plan, wanted, state)
+    found = []
+    for step in plan.steps:
         for check in checks.of(step):
             try:
                 check()
             except BadInput as error:
-                if place is None:
-                    raise
-                mistakes.add(place, str(error))
-    mistakes.refuse()
+                found.append((step, str(error)))
+    return found
 
 
 def _place(step: Step, wanted: Wanted) -> Place | None:

@@ -49,14 +49,14 @@ def wanted_credentials(
     return tuple(_as_said(each, entry, place) for each in found)
 
 
-def check_foreign_secret(secret: Secret) -> None:
+def check_foreign_secret(secret: Secret, *, shortest: int = SHORTEST_SECRET) -> None:
     """Refuse a secret that was not made here and may be guessed; raises BadInput."""
     text = secret.reveal()
     if wrong := what_is_wrong(secret):
         raise BadInput(wrong)
-    if not SHORTEST_SECRET <= len(text) <= LONGEST_SECRET or len(set(text)) < _LEAST_VARIETY:
+    if not shortest <= len(text) <= LONGEST_SECRET or len(set(text)) < _LEAST_VARIETY:
         raise BadInput(
-            f"This secret may be guessed: use {SHORTEST_SECRET} to {LONGEST_SECRET} random "
+            f"This secret may be guessed: use {shortest} to {LONGEST_SECRET} random "
             "characters, as from: openssl rand -hex 32"
         )
     if not text.isascii() or not text.isprintable() or " " in text:

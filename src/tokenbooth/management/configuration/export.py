@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tokenbooth.management.configuration.resolving import MANAGEMENT_API
+from tokenbooth.management.configuration.resolving import MANAGEMENT
 from tokenbooth.management.configuration.toml_writer import can_hold, comment, table
 from tokenbooth.management.configuration.wanted import State
 from tokenbooth.protocol.certificate import SUBJECT_KINDS
@@ -59,7 +59,7 @@ def written(state: State, *, opening: str = "") -> str:
         parts += [
             _api(api)
             for pair, api in state.apis.items()
-            if api.issuer == issuer.name and pair != MANAGEMENT_API
+            if api.issuer == issuer.name and pair != MANAGEMENT
         ]
         parts += [
             _client(registered)

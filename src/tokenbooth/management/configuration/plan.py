@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tokenbooth.management.configuration.resolving import MANAGEMENT_API
+from tokenbooth.management.configuration.resolving import MANAGEMENT
 from tokenbooth.management.configuration.wanted import (
     Name,
     State,
@@ -29,6 +29,8 @@ StepKind = Literal["account", "issuer", "api", "client", "credential"]
 Record = Account | Issuer | Api | Client | Credential
 
 DEMO_AUDIENCE = "urn:tokenbooth:demo:"
+_NOT_SHOWN = ("created_at", "updated_at", "issuer", "client_id", "tag")
+_NOT_SAID = ("disabled_by", "registration")  # what no file says of a client
 _MOMENT = 1.0  # seconds: TOML and people round
 
 
@@ -51,7 +53,7 @@ class Step:
     name: str
     differences: tuple[Difference, ...] = ()
     client_id: str | None = None  # of a credential
-    account: str | None = None  # of its client
+    client: Client | None = None  # whose credential it is
     before: Record | None = None
     after: Record | WantedCredential | None = None
     credentials: tuple[Credential, ...] = ()  # that a deleted client has
@@ -154,7 +156,10 @@ def _compared_credentials(
     if prune:
         # A file that brings no secret leaves those alone that people handed out.
         brings_secrets = any(each.kind == "secret" for each in client.credentials)
+        rotating = {each.replaced_by for each in current}
         for each in left:
+            if each.replaced_by is not None or each.id in rotating:
+                continue  # somebody is about to finish that
             if each.kind != "secret" or brings_secrets:
                 yield _credential_step("delete", client, before=each)
 
@@ -194,7 +199,7 @@ def _credential_step(
         issuer=client.client.issuer,
         name=name,
         client_id=client.client.client_id,
-        account=client.client.account,
+        client=client.client,
         differences=changes,
         before=before,
         after=after or wanted,
@@ -212,7 +217,7 @@ def _pruned(wanted: Wanted, state: State) -> Iterator[Step]:
     own = {
         pair
         for pair, api in state.apis.items()
-        if pair == MANAGEMENT_API or api.audience.startswith(DEMO_AUDIENCE)
+        if pair == MANAGEMENT or api.audience.startswith(DEMO_AUDIENCE)
     }
     for pair, registered in state.clients.items():
         client = registered.client
@@ -269,13 +274,17 @@ def shown_fields(record: Record) -> dict[str, Any]:
     """Return what people may change of a record, its policy's fields among them, as JSON."""
     shown: dict[str, Any] = {}
     for each in fields(record):
-        if each.name in ("created_at", "updated_at", "issuer", "client_id", "tag"):
+        if each.name in _NOT_SHOWN:
             continue
         if each.name == "name" and not isinstance(record, Client):
             continue
         value = getattr(record, each.name)
         if each.name == "policy":
-            shown |= {part.name: _as_json(getattr(value, part.name)) for part in fields(value)}
+            shown |= {
+                part.name: _as_json(getattr(value, part.name))
+                for part in fields(value)
+                if part.name not in _NOT_SAID
+            }
         elif isinstance(record, Api) and each.name == "scopes":
             shown["scopes"] = {scope.name: scope.description for scope in record.scopes}
         else:

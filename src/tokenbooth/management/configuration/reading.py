@@ -82,6 +82,10 @@ class Mistakes:
         """Remember one mistake."""
         self._texts.append(f"{place}: {text}")
 
+    def add_of_all(self, text: str) -> None:
+        """Remember a mistake that stands in no single place."""
+        self._texts.append(text)
+
     def refuse(self) -> None:
         """Raise BadInput if there was any."""
         if not self._texts:

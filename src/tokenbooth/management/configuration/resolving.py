@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from tokenbooth.management.addresses import service_url
+from tokenbooth.management.clients import switched
 from tokenbooth.management.configuration.credentials import wanted_credentials
 from tokenbooth.management.configuration.document import (
     AccessEntry,
@@ -31,7 +32,7 @@ from tokenbooth.management.configuration.wanted import (
 from tokenbooth.management.errors import BadInput, no_such
 from tokenbooth.management.proofs import SECRET_METHODS
 from tokenbooth.management.requests import USUAL_GRANTS, grant_types
-from tokenbooth.management.rights import RIGHTS
+from tokenbooth.management.rights import MANAGEMENT_API, RIGHTS
 from tokenbooth.protocol.dialects import STANDARD, IssuerDefaults
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import (
@@ -49,7 +50,7 @@ from tokenbooth.server.records import (
 from tokenbooth.server.secrets import new_issuer_tag
 
 # The service's own API, which it makes when it starts; a file may come before that.
-MANAGEMENT_API = (DEFAULT_ISSUER, "management")
+MANAGEMENT = (DEFAULT_ISSUER, MANAGEMENT_API)
 MANAGEMENT_PATH = "/api/v1"
 
 _POLICY = ("profile", "dpop_nonce", "distrusted_issuers", "key_lifetime_days", "key_publish_ahead")
@@ -85,7 +86,7 @@ def resolve(booth: Booth, document: Document, state: State) -> Wanted:
         credentials = _credentials(booth, client, mistakes)
         try:
             clients[pair] = _client(
-                _found(booth, pair, state), client, credentials, {**state.apis, **apis}
+                booth, _found(booth, pair, state), client, credentials, {**state.apis, **apis}
             )
         except BadInput as error:
             mistakes.add(client.place, str(error))
@@ -147,14 +148,14 @@ def _api(pair: Name, entry: ApiEntry, current: Api | None, now: float) -> Api:
 
 def _management_api(booth: Booth, document: Document, state: State) -> dict[Name, Api]:
     """Return the service's own API if a client needs it before the service made it."""
-    issuer, name = MANAGEMENT_API
+    issuer, name = MANAGEMENT
     is_needed = any(
         access.api == name
         for (at, _), client in document.clients.items()
         if at == issuer
         for access in client.entry.access
     )
-    if not is_needed or MANAGEMENT_API in state.apis or MANAGEMENT_API in document.apis:
+    if not is_needed or MANAGEMENT in state.apis or MANAGEMENT in document.apis:
         return {}
     api = Api(
         issuer=issuer,
@@ -163,7 +164,7 @@ def _management_api(booth: Booth, document: Document, state: State) -> dict[Name
         scopes=tuple(ApiScope(name=each, description=text) for each, text in RIGHTS.items()),
         created_at=booth.clock.now(),
     )
-    return {MANAGEMENT_API: api}
+    return {MANAGEMENT: api}
 
 
 def _found(booth: Booth, pair: Name, state: State) -> tuple[Client, bool]:
@@ -176,6 +177,7 @@ def _found(booth: Booth, pair: Name, state: State) -> tuple[Client, bool]:
 
 
 def _client(
+    booth: Booth,
     found: tuple[Client, bool],
     said: Said[ClientEntry],
     credentials: Sequence[WantedCredential],
@@ -187,7 +189,6 @@ def _client(
         current,
         name=entry.name,
         account=entry.account,
-        enabled=entry.enabled,
         auth_methods=_methods(entry, None if is_new else current, credentials),
         grant_types=_grants(entry, None if is_new else current, credentials),
         access=tuple(_access(current.issuer, each, apis) for each in entry.access),
@@ -197,6 +198,8 @@ def _client(
         refresh_tokens=entry.refresh_tokens,
         policy=_policy(entry, current.policy),
     )
+    if client.enabled != entry.enabled:
+        client = switched(booth, client, enabled=entry.enabled)
     return WantedClient(client=client, credentials=tuple(credentials), place=said.place)
 
 

@@ -1,0 +1,1 @@
+"""Clients of other systems: read from their exports, and taken over with their secrets."""
