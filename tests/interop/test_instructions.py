@@ -67,11 +67,14 @@ class Written:
         return re.fullmatch(r'attachment; filename="([\w.-]+)"', disposition)[1], answer.text
 
     def _get(self, path, issuer, asked):
-        headers = {"Authorization": f"Bearer {self._token}"}
-        params = {"issuer": issuer, **asked}
-        answer = self.service.http.get(path, params=params, headers=headers)
+        answer = self.get(path, issuer, **asked)
         assert answer.status_code == 200, answer.text
         return answer
+
+    def get(self, path, issuer, **asked):
+        headers = {"Authorization": f"Bearer {self._token}"}
+        params = {"issuer": issuer, **asked}
+        return self.service.http.get(path, params=params, headers=headers)
 
 
 @pytest.fixture(scope="module")
@@ -367,6 +370,27 @@ def test_downloads_hold_no_secret(written, demo_clients):
         everything = json.dumps(written.of("demo", issuer))
         assert demo_clients[issuer].secret not in everything
         assert "tbs_" not in everything
+
+
+@pytest.mark.parametrize("format_id", ["curl-refresh", "cobol"])
+def test_what_there_is_not_is_not_found(written, format_id):
+    answer = written.get(f"/api/v1/clients/demo/instructions/{format_id}", "default")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_previews_a_token_as_the_service_gives_it(written, demo_clients):
+    client = demo_clients["truphone"]
+    told = written.get("/api/v1/clients/demo/token-preview", "truphone").json()
+
+    token = written.service.access_token(client, scope="connect:read")
+    claims = written.service.introspect(client, token).json()
+
+    assert told["claims"].keys() <= claims.keys()
+    same = told["claims"].keys() - {"iat", "exp"}
+    assert {name: told["claims"][name] for name in same} == {name: claims[name] for name in same}
+    assert told["words"]["until"].startswith("for 5 minutes, until ")
+    assert (told["obstacles"], told["has_refresh_token"]) == ([], True)
 
 
 # --- Certificates and workloads, behind TLS -------------------------------------------------------

@@ -72,8 +72,8 @@ async def preview_token(
             obstacles=(*obstacles, refusal.description),
             notes=(),
         )
-    now = booth.clock.now()
-    claims = claims_of(decision, view.url, token_id="", issued_at=int(now))
+    now = int(booth.clock.now())
+    claims = claims_of(decision, view.url, token_id="", issued_at=now)
     for name in _NO_ID:
         claims.pop(name)
     return TokenPreview(

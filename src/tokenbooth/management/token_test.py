@@ -14,7 +14,7 @@ from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.rights import require
 from tokenbooth.management.token_preview import descriptions_of
-from tokenbooth.management.token_words import TokenWords, plain, words_of
+from tokenbooth.management.token_words import TokenWords, plain, time_claim, words_of
 from tokenbooth.protocol.errors import TokenRefused
 from tokenbooth.protocol.jwt import read_jwt, unverified_claims
 from tokenbooth.protocol.secret import Secret
@@ -89,13 +89,15 @@ async def test_token(
         )
     claims, key = await _decoded(booth, door, facts, secret, read.access_token)
     apis = await booth.store.list_apis(owner.name)
+    # It is a moment old: what counts is how long it was made for.
+    issued_at = time_claim(claims, "iat") or booth.clock.now()
     return TokenTest(
         request=shown,
         status=came.status,
         answer=_laid_out(came),
         request_id=request_id,
         token=read.access_token,
-        words=words_of(claims, now=booth.clock.now(), key=key, known=descriptions_of(apis)),
+        words=words_of(claims, now=issued_at, key=key, known=descriptions_of(apis)),
         refusal="",
     )
 

@@ -19,7 +19,7 @@ from tokenbooth.protocol.client_auth import POST
 from tokenbooth.protocol.keys import generate_key
 from tokenbooth.server.actor import Actor
 from tokenbooth.server.bootstrap import Booth, open_booth
-from tokenbooth.server.records import ClientPolicy
+from tokenbooth.server.records import ClientPolicy, IssuerPolicy
 from tokenbooth.server.settings import Settings
 
 
@@ -281,3 +281,23 @@ async def test_a_second_import_of_the_collection_replaces_the_first(booth: Booth
 
     assert first == again
     assert first["_postman_id"] != other["_postman_id"]
+
+
+async def test_an_issuer_that_gives_no_bearer_tokens_gets_a_proof_of_the_key(booth: Booth) -> None:
+    policy = IssuerPolicy(profile="fapi2")
+    await create_issuer(booth, name="bank", policy=policy)
+    await create_api(booth, name="p", audience="https://p.example", scopes="x", issuer="bank")
+    await create_client(booth, client_id="my-app", apis=["p"], issuer="bank", proofs=key_proof())
+
+    told = await instructions_for(booth, "my-app")
+
+    assert "dpop=True" in told.snippet("python").text
+    assert formats(told) == ["python", "env", "kubernetes"]
+
+
+async def test_a_client_that_gets_no_tokens_for_itself_is_told_so(booth: Booth) -> None:
+    grants = ("urn:ietf:params:oauth:grant-type:token-exchange",)
+    await create_client(booth, client_id="my-app", apis=["persons"], grants=grants)
+
+    with pytest.raises(BadInput, match="may not use client_credentials"):
+        await instructions_for(booth, "my-app")

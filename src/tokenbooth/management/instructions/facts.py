@@ -14,6 +14,7 @@ from tokenbooth.protocol.presented_assertion import SPIFFE_JWT
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.client_keys import KIND as KEY
 from tokenbooth.server.client_keys import algorithm_of
+from tokenbooth.server.profiles import profile_of
 from tokenbooth.server.records import Api, Issuer, RegisteredClient
 
 Proof = Literal["basic", "body", "private_key", "certificate", "workload"]
@@ -113,6 +114,11 @@ async def gather_facts(
     proof = _proof(method, dialect)
     by_certificate = proof == "certificate"
     bound = client.policy.certificate_bound
+    is_certificate_bound = by_certificate if bound is None else bound
+    # Whatever is registered: such an issuer gives no bearer tokens, and binds to what is shown.
+    if profile_of(issuer).is_sender_constrained and by_certificate:
+        is_certificate_bound = True
+    must_prove_key = profile_of(issuer).is_sender_constrained and not is_certificate_bound
     known = {scope.name for scope in chosen.scopes}
     facts = Facts(
         issuer_url=issuer_url(booth, issuer),
@@ -131,8 +137,8 @@ async def gather_facts(
             if issuer.refresh_tokens and client.refresh_tokens is not False
             else None
         ),
-        is_dpop_bound=client.policy.dpop_bound,
-        is_certificate_bound=by_certificate if bound is None else bound,
+        is_dpop_bound=client.policy.dpop_bound or must_prove_key,
+        is_certificate_bound=is_certificate_bound,
     )
     return facts, chosen
 

@@ -1,5 +1,6 @@
 """Write the instructions for one client: all formats, for exactly this deployment."""
 
+from tokenbooth.management.errors import BadInput
 from tokenbooth.management.instructions import (
     curl,
     files,
@@ -14,6 +15,7 @@ from tokenbooth.management.instructions.snippet import Instructions, LeftOut, Sn
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.rights import require
+from tokenbooth.protocol.messages import CLIENT_CREDENTIALS
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.bootstrap import Booth
 
@@ -46,10 +48,14 @@ async def instructions_for(
 
     `secret` is one that was just made, to be shown this once: it goes into the .env file and the
     Kubernetes Secret, and nowhere else. Raises Missing, Ambiguous, or BadInput for a client
-    without any API.
+    that gets no tokens for itself, or may call no API.
     """
     require(booth, "clients:read")
     registered = await find_client(booth, client_id, issuer=issuer)
+    if CLIENT_CREDENTIALS not in registered.client.grant_types:
+        raise BadInput(
+            f"The client {client_id!r} may not use {CLIENT_CREDENTIALS}, which all of these do."
+        )
     owner = await find_issuer(booth, registered.client.issuer)
     facts, chosen = await gather_facts(booth, owner, registered, api)
     written: list[Snippet | LeftOut] = []
