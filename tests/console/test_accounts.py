@@ -3,6 +3,8 @@
 import pytest
 
 from tests.console.people import email_of, value_of, words
+from tokenbooth.management.invitations import invite
+from tokenbooth.server.people_records import AccessRequest
 from tokenbooth.server.records import Account
 
 
@@ -155,3 +157,27 @@ async def test_without_any_account_it_says_what_one_is(town, operator):
         await town.store.delete_account(name)
 
     assert "Make the first account" in words(await operator.get("/accounts"))
+
+
+async def test_shows_what_the_account_asked_for_and_who_is_invited(town, operator):
+    await town.store.add_access_request(
+        AccessRequest(
+            id="r1",
+            issuer="default",
+            client_id="acme-app",
+            account="acme",
+            api="orders",
+            scopes=("orders:read",),
+            reason="We <b>need</b> it",
+            requested_by="member:owner@acme.example",
+            requested_at=town.clock.now(),
+        )
+    )
+    await invite(town.booth, email="new@acme.example", role="member", account="acme")
+
+    shown = await operator.get("/accounts/acme")
+
+    assert 'href="/console/requests/r1"' in shown.text
+    assert "We <b>need</b> it" in words(shown)
+    assert "new@acme.example member never invited" in words(shown)
+    assert "orders:read" not in (await operator.get("/accounts/globex")).text

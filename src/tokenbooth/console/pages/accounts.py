@@ -5,6 +5,7 @@ from starlette.responses import Response
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
 from tokenbooth.management import accounts
+from tokenbooth.management.access_requests import list_requests
 from tokenbooth.management.accounts import AccountView
 from tokenbooth.management.client_search import search_clients
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError
@@ -14,6 +15,7 @@ from tokenbooth.management.versions import version_of
 
 _READ, _WRITE = "accounts:read", "accounts:write"
 _SHOWN = 50  # accounts on a page, and an account's clients on its own
+_LATEST = 10
 
 
 async def show_all(visit: Visit) -> Response:
@@ -109,6 +111,7 @@ async def _show(visit: Visit, mistake: ManagementError | None = None) -> Respons
         ],
         clients=found.clients,
         has_more_clients=found.next is not None,
+        requests=await list_requests(visit.booth, account=name, limit=_LATEST),
         may_change=visit.may(_WRITE),
         mistake=mistake,
     )
