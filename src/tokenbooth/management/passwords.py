@@ -1,4 +1,4 @@
-"""Passwords of people: which are good enough, and Argon2id to keep them (RFC 9106).
+"""Passwords of people: which are good enough, and Argon2id to keep them (RFC 9106 §4).
 
 A password is compared after Unicode normalisation (NFKC, as NIST SP 800-63B says): keyboards write
 the same letter in several ways.
