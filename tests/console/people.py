@@ -218,3 +218,10 @@ def value_of(answer, name):
             found = re.search(r'\bvalue="([^"]*)"', tag)
             return unescape(found[1]) if found else ""
     raise AssertionError(f"The page has no field {name!r}.")
+
+
+def secret_in(answer):
+    """The secret that a page shows."""
+    found = set(re.findall(r"tbs_[A-Za-z0-9_]+", answer.text))
+    assert len(found) == 1, found
+    return found.pop()

@@ -1,7 +1,6 @@
 """Credentials of a client in the console: add, look, change, remove, rotate."""
 
 import json
-import re
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from tests.console.people import value_of, words
+from tests.console.people import secret_in, value_of, words
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.records import CredentialUse
 
@@ -28,13 +27,6 @@ async def _credentials(town, client_id="acme-app"):
 async def _newest(town, before):
     (made,) = [each for each in await _credentials(town) if each not in before]
     return made
-
-
-def secret_in(answer):
-    """The secret that a page shows."""
-    found = set(re.findall(r"tbs_[A-Za-z0-9_]+", answer.text))
-    assert len(found) == 1, found
-    return found.pop()
 
 
 async def _sent(browser, path, **fields):

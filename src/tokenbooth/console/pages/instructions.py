@@ -60,7 +60,10 @@ async def _instructions(visit: Visit, api: str | None, secret: Secret | None) ->
 def _file(visit: Visit, told: Instructions) -> Response:
     snippet = told.snippet(visit.given["format"])
     media_type = MEDIA_TYPES.get(snippet.language, "text/plain")
-    return visit.download(snippet.text, snippet.filename, media_type)
+    # Browsers take the dot from a name that begins with one.
+    name = snippet.filename
+    named = f"{told.client_id}{name}" if name.startswith(".") else name
+    return visit.download(snippet.text, named, media_type)
 
 
 PAGES = (
