@@ -26,6 +26,7 @@ async def test_lists_what_there_is_to_call(member):
     assert "self-service" in page
     assert "needs approval" in page
     assert "New API" not in page
+    assert "persons:read persons:write self-service 1" in page  # of its own clients
 
 
 async def test_makes_an_api_with_described_scopes(operator, town):

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tokenbooth.management.api_changes import change_api, lost_scopes, read_scopes, users_of_api
+from tokenbooth.management.api_changes import (
+    change_api,
+    count_users,
+    lost_scopes,
+    read_scopes,
+    users_of_api,
+)
 from tokenbooth.management.apis import create_api, find_api, show_api
 from tokenbooth.management.clients import create_client
 from tokenbooth.management.errors import BadInput, Conflict, NotAllowed, Outdated
@@ -78,6 +84,15 @@ async def test_says_when_not_every_client_is_listed(booth):
     users = await users_of_api(booth, "persons", limit=2)
     assert ([each.client_id for each in users.users], users.is_whole) == (["c0", "c1"], False)
     assert (await users_of_api(booth, "persons", limit=3)).is_whole
+
+
+async def test_counts_the_clients_of_each_api(booth):
+    await booth.store.add_account(Account(name="acme", created_at=0.0))
+    await create_client(booth, apis=["persons", "orders"], account="acme")
+    await create_client(booth, apis=["persons"])
+
+    assert await count_users(booth) == {("default", "persons"): 2, ("default", "orders"): 1}
+    assert (await count_users(booth.acting_as(MEMBER)))["default", "persons"] == 1
 
 
 async def test_makes_an_api_with_descriptions(booth):

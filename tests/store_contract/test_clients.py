@@ -292,6 +292,32 @@ async def test_finds_clients_by_a_text_in_their_id_name_or_description(filled):
     assert await found("description") == []
 
 
+async def test_lists_and_counts_the_clients_with_access_to_an_api(filled):
+    for issuer in ("default", "sandbox"):
+        for name in ("people", "bills"):
+            await filled.add_api(api(name, issuer=issuer))
+    await filled.add_account(account("acme"))
+    both = (ApiAccess(api="people", scopes=("read",)), ApiAccess(api="bills", scopes=("read",)))
+    await filled.add_client(client("both", access=both, account="acme"))
+    await filled.add_client(client("one", access=both[:1]))
+    # It serves the API, which is something else than calling it.
+    await filled.add_client(client("server", access=(), resource_server_for=("people",)))
+    await filled.add_client(client("far", issuer="sandbox", access=both[:1]))
+
+    found = await filled.list_clients(issuer="default", api="people")
+    assert [each.client.client_id for each in found] == ["both", "one"]
+    after = await filled.list_clients(api="people", after=("default", "both"), limit=2)
+    assert [each.client.client_id for each in after] == ["one", "far"]
+    counted = await filled.count_users_of_apis()
+    assert counted["default", "people"] == 2
+    assert counted["default", "bills"] == 1
+    assert counted["sandbox", "people"] == 1
+    assert await filled.count_users_of_apis(account="acme") == {
+        ("default", "people"): 1,
+        ("default", "bills"): 1,
+    }
+
+
 async def test_lists_clients_by_whether_they_are_enabled(filled):
     await filled.add_client(client("bob", enabled=False))
     await filled.add_client(client("eve"))

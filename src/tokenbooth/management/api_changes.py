@@ -1,6 +1,6 @@
 """Change what an API says of itself: its audience, its scopes and who may grant it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tokenbooth.management.apis import (
@@ -19,9 +19,6 @@ from tokenbooth.management.versions import refuse_outdated
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiScope
 from tokenbooth.server.stores.contract import AlreadyExists
-
-_PAGE = 500
-_MOST_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +75,7 @@ class UsersOfApi:
     """Clients that have access, by id."""
 
     users: tuple[UserOfApi, ...]
-    is_whole: bool  # else there may be more: a look at a page must not read a million clients
+    is_whole: bool  # else there are more
 
 
 async def users_of_api(
@@ -87,30 +84,31 @@ async def users_of_api(
     """Return the clients that have access: an account's people see their own alone."""
     require(booth, "clients:read")
     await find_api(booth, name, issuer=issuer)
-    found: list[UserOfApi] = []
-    after: tuple[str, str] | None = None
-    is_whole = False
-    for _ in range(_MOST_PAGES):
-        page = await booth.store.list_clients(
-            issuer=issuer, account=booth.actor.account, after=after, limit=_PAGE
+    page = await booth.store.list_clients(
+        issuer=issuer, account=booth.actor.account, api=name, limit=limit + 1
+    )
+    users = tuple(
+        UserOfApi(
+            client_id=each.client.client_id,
+            name=each.client.name,
+            account=each.client.account,
+            enabled=each.client.enabled,
+            scopes=access.scopes,
         )
-        found += [
-            UserOfApi(
-                client_id=each.client.client_id,
-                name=each.client.name,
-                account=each.client.account,
-                enabled=each.client.enabled,
-                scopes=access.scopes,
-            )
-            for each in page
-            for access in each.client.access
-            if access.api == name
-        ]
-        is_whole = len(page) < _PAGE
-        if is_whole or len(found) > limit:
-            break
-        after = (page[-1].client.issuer, page[-1].client.client_id)
-    return UsersOfApi(users=tuple(found[:limit]), is_whole=is_whole and len(found) <= limit)
+        for each in page[:limit]
+        for access in each.client.access
+        if access.api == name
+    )
+    return UsersOfApi(users=users, is_whole=len(page) <= limit)
+
+
+async def count_users(booth: Booth) -> Mapping[tuple[str, str], int]:
+    """Return how many clients have access to each API, by issuer and name, if any has.
+
+    An account's people see how many of theirs have.
+    """
+    require(booth, "clients:read")
+    return await booth.store.count_users_of_apis(account=booth.actor.account)
 
 
 def read_scopes(text: str) -> tuple[ApiScope, ...]:

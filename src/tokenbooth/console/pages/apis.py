@@ -12,6 +12,7 @@ from tokenbooth.management import apis
 from tokenbooth.management.api_changes import (
     UserOfApi,
     change_api,
+    count_users,
     lost_scopes,
     read_scopes,
     users_of_api,
@@ -40,7 +41,11 @@ class Values:
 
 async def show_all(visit: Visit) -> Response:
     """List what there is."""
-    return visit.render("apis/list.html", apis=await apis.list_apis(visit.booth))
+    return visit.render(
+        "apis/list.html",
+        apis=await apis.list_apis(visit.booth),
+        users=await count_users(visit.booth),
+    )
 
 
 async def ask_for_new(visit: Visit) -> Response:

@@ -119,13 +119,20 @@ class ClientStore(Protocol):
         account: str | None = None,
         enabled: bool | None = None,
         text: str | None = None,
+        api: str | None = None,
         after: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> tuple[RegisteredClient, ...]:
         """Return clients ordered by (issuer, client_id), starting behind `after`.
 
-        With `text` those that have it in their id, name or description, in any case of letters.
+        With `api` those that have access to the API of that name at their issuer. With `text`
+        those that have it in their id, name or description, in any case of letters.
         """
+
+    async def count_users_of_apis(
+        self, *, account: str | None = None
+    ) -> Mapping[tuple[str, str], int]:
+        """Return how many clients have access to each API, by issuer and name, if any has."""
 
     async def list_credentials(self, kind: CredentialKind) -> tuple[Credential, ...]:
         """Return every credential of that kind; meant for kinds of which there are few."""

@@ -139,6 +139,7 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity, SqlArchive):
         account: str | None = None,
         enabled: bool | None = None,
         text: str | None = None,
+        api: str | None = None,
         after: tuple[str, str] | None = None,
         limit: int = 100,
     ) -> tuple[RegisteredClient, ...]:
@@ -149,9 +150,17 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity, SqlArchive):
                 account=account,
                 enabled=enabled,
                 text=text,
+                api=api,
                 after=after,
                 limit=limit,
             )
+        )
+
+    async def count_users_of_apis(
+        self, *, account: str | None = None
+    ) -> Mapping[tuple[str, str], int]:
+        return await self._engine.read(
+            lambda connection: clients.count_users_of_apis(connection, account)
         )
 
     async def list_credentials(self, kind: CredentialKind) -> tuple[Credential, ...]:

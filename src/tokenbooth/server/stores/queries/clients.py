@@ -37,6 +37,7 @@ from tokenbooth.server.stores.queries.accounts import require_account
 from tokenbooth.server.stores.queries.issuers import require_api, require_issuer
 from tokenbooth.server.stores.queries.seen import require_seen
 from tokenbooth.server.stores.rows import (
+    ACCESS,
     client_api_rows,
     client_row,
     credential_of,
@@ -95,6 +96,7 @@ def list_clients(
     account: str | None,
     enabled: bool | None,
     text: str | None,
+    api: str | None,
     after: tuple[str, str] | None,
     limit: int,
 ) -> tuple[RegisteredClient, ...]:
@@ -109,10 +111,31 @@ def list_clients(
     if text is not None:
         searched = (clients.c.client_id, clients.c.name, _DESCRIPTION)
         page = page.where(or_(*(each.icontains(text, autoescape=True) for each in searched)))
+    if api is not None:
+        page = page.join(client_apis, _has_access()).where(client_apis.c.api == api)
     if after is not None:
         page = page.where(tuple_(clients.c.issuer, clients.c.client_id) > tuple_(*after))
     page = page.order_by(clients.c.issuer, clients.c.client_id).limit(limit)
     return _clients_of(connection, page)
+
+
+def count_users_of_apis(connection: Connection, account: str | None) -> dict[tuple[str, str], int]:
+    """Count the clients that have access to each API."""
+    counted = select(client_apis.c.issuer, client_apis.c.api, func.count()).where(
+        client_apis.c.role == ACCESS
+    )
+    if account is not None:
+        counted = counted.join(clients, _has_access()).where(clients.c.account == account)
+    rows = connection.execute(counted.group_by(client_apis.c.issuer, client_apis.c.api))
+    return {(issuer, api): count for issuer, api, count in rows}
+
+
+def _has_access() -> ColumnElement[bool]:
+    return and_(
+        client_apis.c.issuer == clients.c.issuer,
+        client_apis.c.client_id == clients.c.client_id,
+        client_apis.c.role == ACCESS,
+    )
 
 
 def _clients_of(
