@@ -18,11 +18,11 @@ async def test_a_thing_that_is_known_is_not_sent_again(desk, path):
     assert (weak.status_code, other.status_code) == (304, 200)
 
 
-async def test_a_change_is_seen_by_whoever_knew_the_thing_before(desk):
-    known = (await desk.call("GET", "/clients/acme-app")).headers["ETag"]
+async def test_a_change_is_seen_by_whoever_knew_the_thing_before(desk, mine):
+    known = (await desk.call("GET", f"/clients/{mine}")).headers["ETag"]
 
-    await desk.call("POST", "/clients/acme-app/credentials", {})
-    after = await desk.call("GET", "/clients/acme-app", If_None_Match=known)
+    await desk.call("POST", f"/clients/{mine}/credentials", {})
+    after = await desk.call("GET", f"/clients/{mine}", If_None_Match=known)
 
     # A further credential is no change of the client itself, but there is more to see.
     assert after.status_code == 200
@@ -32,23 +32,23 @@ async def test_a_change_is_seen_by_whoever_knew_the_thing_before(desk):
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("PATCH", "/clients/acme-app", {"name": "mine"}),
-        ("DELETE", "/clients/acme-app", None),
-        ("POST", "/clients/acme-app/disable", None),
-        ("POST", "/clients/acme-app/enable", None),
-        ("POST", "/clients/acme-app/revoke-tokens", None),
-        ("PUT", "/clients/acme-app/access/closed", {}),
-        ("DELETE", "/clients/acme-app/access/open", None),
+        ("PATCH", "", {"name": "mine"}),
+        ("DELETE", "", None),
+        ("POST", "/disable", None),
+        ("POST", "/enable", None),
+        ("POST", "/revoke-tokens", None),
+        ("PUT", "/access/closed", {}),
+        ("DELETE", "/access/open", None),
     ],
 )
-async def test_a_change_of_an_older_version_is_refused(desk, method, path, body):
-    known = (await desk.call("GET", "/clients/acme-app")).headers["ETag"]
-    await desk.call("PATCH", "/clients/acme-app", {"name": "theirs"})
+async def test_a_change_of_an_older_version_is_refused(desk, mine, method, path, body):
+    known = (await desk.call("GET", f"/clients/{mine}")).headers["ETag"]
+    await desk.call("PATCH", f"/clients/{mine}", {"name": "theirs"})
 
-    answer = await desk.call(method, path, body, If_Match=known)
+    answer = await desk.call(method, f"/clients/{mine}{path}", body, If_Match=known)
 
     assert (answer.status_code, answer.json()["code"]) == (412, "outdated")
-    client = (await desk.call("GET", "/clients/acme-app")).json()
+    client = (await desk.call("GET", f"/clients/{mine}")).json()
     assert (client["name"], client["enabled"]) == ("theirs", True)
 
 
@@ -69,9 +69,9 @@ async def test_apis_and_issuers_are_changed_in_the_version_that_was_seen(desk, p
     assert [each.status_code for each in (first, second, third)] == [200, 412, 200]
 
 
-async def test_a_credential_is_changed_in_the_version_that_was_seen(desk):
-    (one,) = (await desk.call("GET", "/clients/acme-app/credentials")).json()["items"]
-    path = f"/clients/acme-app/credentials/{one['id']}"
+async def test_a_credential_is_changed_in_the_version_that_was_seen(desk, mine):
+    (one,) = (await desk.call("GET", f"/clients/{mine}/credentials")).json()["items"]
+    path = f"/clients/{mine}/credentials/{one['id']}"
     known = (await desk.call("GET", path)).headers["ETag"]
 
     first = await desk.call("PATCH", path, {"label": "blue"}, If_Match=known)
@@ -81,13 +81,13 @@ async def test_a_credential_is_changed_in_the_version_that_was_seen(desk):
 
 
 @pytest.mark.parametrize("tag", ['W/"0a"', "0a", '"0a", "0b"', "", '"nothex"'])
-async def test_a_condition_that_cannot_be_met_changes_nothing(desk, tag):
-    answer = await desk.call("PATCH", "/clients/acme-app", {"name": "mine"}, If_Match=tag)
+async def test_a_condition_that_cannot_be_met_changes_nothing(desk, mine, tag):
+    answer = await desk.call("PATCH", f"/clients/{mine}", {"name": "mine"}, If_Match=tag)
 
     assert answer.status_code == 412
 
 
-async def test_any_version_may_be_asked_for(desk):
-    answer = await desk.call("PATCH", "/clients/acme-app", {"name": "mine"}, If_Match="*")
+async def test_any_version_may_be_asked_for(desk, mine):
+    answer = await desk.call("PATCH", f"/clients/{mine}", {"name": "mine"}, If_Match="*")
 
     assert (answer.status_code, answer.json()["name"]) == (200, "mine")
