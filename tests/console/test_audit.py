@@ -166,3 +166,14 @@ async def test_hostile_text_is_escaped(operator, town):
         page = await operator.get(path, **({"text": evil} if path == "/audit" else {}))
         assert "<img src=x" not in page.text
         assert "&lt;img src=x" in page.text
+
+
+async def test_tells_times_of_an_entry_as_times(operator, town):
+    at = town.clock.now()
+    event = town.booth.event("credential_changed", changes={"expires_at": [None, at]}, made_at=at)
+    await town.booth.store.add_events([event])
+    head = await town.booth.store.audit_head()
+
+    page = words(await operator.get(f"/audit/{head.seq}"))
+    assert "Made at 2027-01-15 08:00 UTC" in page
+    assert "expires at 2027-01-15 08:00 UTC" in page

@@ -15,6 +15,7 @@ from tokenbooth.management import audit
 from tokenbooth.management.accounts import list_accounts
 from tokenbooth.management.audit import EventView, Verification
 from tokenbooth.management.errors import BadInput, ManagementError
+from tokenbooth.management.moments import moment
 from tokenbooth.server.audit_records import EventFilter
 from tokenbooth.server.bootstrap import Booth
 
@@ -48,9 +49,11 @@ async def show_one(visit: Visit) -> Response:
     return visit.render(
         "audit/entry.html",
         event=event,
-        changes=_told(changes) if isinstance(changes, dict) else (),
+        changes=_told_changes(visit, changes) if isinstance(changes, dict) else (),
         details=tuple(
-            (name, _text(value)) for name, value in event.details.items() if name != "changes"
+            (name, _told(visit, name, value))
+            for name, value in event.details.items()
+            if name != "changes"
         ),
     )
 
@@ -162,18 +165,21 @@ async def _lines(
         page = await audit.search_events(booth, asked, before=page[-1].seq, limit=_EXPORT_PAGE)
 
 
-def _told(changes: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+def _told_changes(visit: Visit, changes: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """Return each field with its old and new value, in text."""
     told = []
     for name, pair in changes.items():
         old, new = pair if isinstance(pair, (list, tuple)) and len(pair) == 2 else (None, pair)
-        told.append((name, _text(old), _text(new)))
+        told.append((name, _told(visit, name, old), _told(visit, name, new)))
     return tuple(told)
 
 
-def _text(value: object) -> str:
+def _told(visit: Visit, name: str, value: object) -> str:
+    """Return a value as people read it; times are seconds where they are stored."""
     if value is None or isinstance(value, str):
         return value or ""
+    if name.endswith("_at") and isinstance(value, (int, float)):
+        return visit.templates.moment(moment(value))
     return msgspec.json.encode(value).decode()
 
 

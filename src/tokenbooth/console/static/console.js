@@ -145,6 +145,9 @@ function colours(count) {
     style.getPropertyValue(`--series-${(place % 8) + 1}`).trim());
 }
 
+// Steps of an axis that counts things.
+const WHOLE = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((one) => one * 10 ** power)).flat();
+
 // As everywhere in the console, times are UTC.
 function shortTime(at, isLong) {
   const time = new Date(at * 1000).toISOString();
@@ -167,7 +170,7 @@ function drawCharts(root) {
       width: place.clientWidth,
       height: 200,
       scales: { y: { range: (_, low, high) => [0, Math.max(high, 4) * 1.1] } },
-      axes: [{ ...axis, values: (_, ticks) => ticks.map(tick) }, { ...axis, size: 56 }],
+      axes: [{ ...axis, values: (_, ticks) => ticks.map(tick) }, { ...axis, size: 56, incrs: WHOLE }],
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       series: [{ value: (_, at) => (at == null ? "" : `${new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`) }, ...chart.series.map((one, at) => ({
         label: one.label,
