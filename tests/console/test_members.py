@@ -6,6 +6,7 @@ import pytest
 
 from tests.console.people import PASSWORD, PEOPLE, add_app, email_of, value_of, words
 from tokenbooth.management.sessions import FRESH_SECONDS
+from tokenbooth.server.people_records import Member
 
 NEW = "a wholly new password"
 LINK = re.compile(r"https://auth\.example\.com/console(/join/[A-Za-z0-9_-]{43})")
@@ -344,3 +345,31 @@ async def test_a_member_who_is_not_there_is_not_found(operator, who):
 
     assert answer.status_code == 404
     assert "<script>'" not in answer.text
+
+
+async def test_finds_members_by_email_and_name_page_by_page(town, operator):
+    for number in range(60):
+        email = f"person-{number:02}@acme.example"
+        made = Member(
+            id=f"p{number}",
+            email=email,
+            name=f"Agent {number}",
+            role="member",
+            account="acme",
+            created_at=town.clock.now(),
+        )
+        await town.store.add_member(made)
+
+    first = words(await operator.get("/members", q="PERSON-"))
+    second = words(await operator.get("/members", q="person-", after="person-49@acme.example"))
+    named = words(await operator.get("/members", q="agent 07"))
+    nobody = words(await operator.get("/members", q="<b>"))
+
+    assert "person-49@" in first
+    assert "person-50@" not in first
+    assert "Next page" in first
+    assert "person-59@" in second
+    assert "Next page" not in second
+    assert "Agent 7 " not in named
+    assert "Nobody here has that" in nobody
+    assert "owner@acme" not in first
