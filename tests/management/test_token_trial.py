@@ -1,5 +1,8 @@
 """The button "Test" and the preview, on a service in this process."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from tests.server.booths import BASE_URL, running
@@ -9,8 +12,11 @@ from tokenbooth.management.clients import create_client, set_enabled
 from tokenbooth.management.credentials import remove_credential
 from tokenbooth.management.errors import BadInput, Missing, NotAllowed
 from tokenbooth.management.issuers import create_issuer
+from tokenbooth.management.public_keys import read_keys
+from tokenbooth.management.rotation import rotate_secret
 from tokenbooth.management.token_preview import preview_token
 from tokenbooth.protocol.dialects import built_in_dialects
+from tokenbooth.protocol.keys import generate_key
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.actor import Actor
 from tokenbooth.server.records import ClientPolicy
@@ -169,6 +175,65 @@ async def test_the_preview_names_what_stands_in_the_way(town):
         "The client is disabled",
         "The client has nothing to prove itself with",
     ]
+
+
+async def test_the_preview_names_credentials_that_have_all_expired(town):
+    await made(town)
+    await rotate_secret(town.booth, "my-app", overlap=0)
+    registered = await town.store.get_client("own", "my-app")
+    for each in registered.credentials:
+        await town.store.replace_credential(replace(each, expires_at=town.clock.now()))
+
+    preview = await preview_token(town.booth, "my-app")
+
+    assert preview.obstacles == ("All credentials of the client have expired: add another one.",)
+
+
+async def test_the_preview_notes_what_a_request_must_fulfil_besides(town):
+    rules = ClientPolicy(
+        networks=("203.0.113.0/24",),
+        quota_per_hour=50,
+        dpop_bound=True,
+        certificate_bound=True,
+    )
+    await made(town, dialect="trulioo-normalized", policy=rules)
+
+    preview = await preview_token(town.booth, "my-app")
+
+    assert preview.notes == (
+        "The client proves itself with its secret, in the body of the request.",
+        "It must call from 203.0.113.0/24.",
+        "It gets at most 50 tokens an hour.",
+        "The request needs a DPoP proof (RFC 9449).",
+        "The request must come over a connection with its TLS certificate.",
+    )
+    assert preview.words.binding == "a key of the client (DPoP) and the client's TLS certificate"
+    assert preview.words.key == "sealed: the issuer alone can read it"
+    assert preview.token_format == "opaque"
+
+
+async def test_a_client_without_a_secret_is_previewed_instead(town):
+    key = json.dumps(generate_key("ES256").public.to_jwk())
+    await made(town, proofs=read_keys(key).proofs)
+
+    with pytest.raises(BadInput, match="which cannot be done here"):
+        await token_test.test_token(town.booth, town.app, "my-app", Secret("tbs_x"))
+
+
+async def test_says_that_an_answer_of_the_operators_own_dialect_is_of_no_use(tmp_path, clock):
+    (tmp_path / "dialects").mkdir()
+    own = 'name = "ours"\n[answer]\ntoken_type_value = "magic"\n'
+    (tmp_path / "dialects" / "ours.toml").write_text(own)
+    settings = Settings(
+        database=f"sqlite:///{tmp_path}/booth.db",
+        issuer_url=BASE_URL,
+        dialects=str(tmp_path / "dialects"),
+    )
+    async with running(settings, clock) as town:
+        result = await tried(town, await made(town, dialect="ours"))
+
+    assert (result.status, result.token) == (200, None)
+    assert "another type" in result.refusal
 
 
 async def test_the_preview_tells_a_refusal_by_policy(town):

@@ -17,7 +17,7 @@ from tokenbooth.server import policy
 from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.issuance import claims_of
-from tokenbooth.server.issuer_view import IssuerView, view_issuer
+from tokenbooth.server.issuer_view import view_issuer
 from tokenbooth.server.keyring import NO_KEYS
 from tokenbooth.server.records import Api, Credential, Issuer, RegisteredClient, TokenFormat
 from tokenbooth.server.registry import KnownClient
@@ -88,7 +88,7 @@ async def preview_token(
         token_format=decision.token_format,
         has_refresh_token=decision.refresh_lifetime is not None,
         obstacles=obstacles,
-        notes=_notes(registered, facts, view),
+        notes=_notes(registered, facts),
     )
 
 
@@ -130,7 +130,7 @@ def _obstacles(booth: Booth, registered: RegisteredClient) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _notes(registered: RegisteredClient, facts: Facts, view: IssuerView) -> tuple[str, ...]:
+def _notes(registered: RegisteredClient, facts: Facts) -> tuple[str, ...]:
     rules = registered.client.policy
     notes = [f"The client proves itself {AUTHENTICATION[facts.proof]}."]
     if rules.networks and not rules.networks_observe:
@@ -141,8 +141,6 @@ def _notes(registered: RegisteredClient, facts: Facts, view: IssuerView) -> tupl
         notes.append("The request needs a DPoP proof (RFC 9449).")
     if facts.is_certificate_bound:
         notes.append("The request must come over a connection with its TLS certificate.")
-    if view.unusable is not None:
-        notes.append(f"The issuer cannot be used now: {view.unusable}.")
     return tuple(notes)
 
 

@@ -87,7 +87,7 @@ async def test_token(
             words=None,
             refusal=read,
         )
-    claims, key = await _decoded(booth, door, facts, secret, read.access_token)
+    claims, key = await _decoded(door, facts, secret, read.access_token)
     apis = await booth.store.list_apis(owner.name)
     # It is a moment old: what counts is how long it was made for.
     issued_at = time_claim(claims, "iat") or booth.clock.now()
@@ -156,32 +156,20 @@ def _read(answer: Response, facts: Facts) -> TokenAnswer | str:
 
 
 def _laid_out(answer: Response) -> str:
-    try:
-        return json.dumps(parse_object(answer.body), indent=2, ensure_ascii=False)
-    except ValueError:
-        return answer.body.decode("utf-8", "replace")
+    return json.dumps(parse_object(answer.body), indent=2, ensure_ascii=False)
 
 
 async def _decoded(
-    booth: Booth, door: InProcessFetch, facts: Facts, secret: Secret, token: Secret
+    door: InProcessFetch, facts: Facts, secret: Secret, token: Secret
 ) -> tuple[Mapping[str, Any], str]:
     """Return what the token says, and what signed or sealed it."""
     try:
         jwt = read_jwt(token.reveal())
         # Not verified: it comes from the service itself, a moment ago.
-        return unverified_claims(jwt), await _key_words(booth, jwt.kid, jwt.alg)
+        return unverified_claims(jwt), f"signed with {jwt.alg} by the key {plain(jwt.kid)}"
     except TokenRefused:
         pass  # an opaque one, which its own client may introspect
     url = facts.issuer_url + INTROSPECTION_PATH
     asked = _with_secret(facts, secret, url, {"token": token.reveal()})
     said = parse_object((await door.ask(asked)).body)
     return said, "sealed: the issuer alone can read it"
-
-
-async def _key_words(booth: Booth, kid: str | None, alg: str) -> str:
-    keys = {each.kid: each for each in await booth.store.list_keys()}
-    words = f"signed with {alg} by the key {plain(kid)}"
-    if kid not in keys:
-        return words
-    issuer = keys[kid].issuer
-    return f"{words} of the issuer {issuer}"

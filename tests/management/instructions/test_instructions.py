@@ -8,6 +8,7 @@ import pytest
 from tokenbooth.clock import TravelClock
 from tokenbooth.management.access import withdraw
 from tokenbooth.management.apis import create_api
+from tokenbooth.management.certificates import subject_proof
 from tokenbooth.management.clients import create_client
 from tokenbooth.management.errors import BadInput, Missing, NotAllowed
 from tokenbooth.management.federation import trusted_issuer
@@ -94,7 +95,9 @@ async def test_follows_the_dialect_with_its_path_names_and_refresh_tokens(booth:
 
 async def test_a_dialect_of_the_operators_own_comes_as_its_file(tmp_path: Path) -> None:
     (tmp_path / "dialects").mkdir()
-    (tmp_path / "dialects" / "ours.toml").write_text('name = "ours"\ntoken_path = "/ours"\n')
+    (tmp_path / "dialects" / "ours.toml").write_text(
+        'name = "ours"\ntoken_path = "/ours"\n[answer]\naccess_token = "the token\'s"\n'
+    )
     settings = Settings(
         database=f"sqlite:///{tmp_path}/booth.db", dialects=str(tmp_path / "dialects")
     )
@@ -109,6 +112,8 @@ async def test_a_dialect_of_the_operators_own_comes_as_its_file(tmp_path: Path) 
 
     assert 'dialect="ours.toml"' in by_secret.snippet("python").text
     assert "--dialect ours.toml" in by_key.snippet("curl").text
+    assert [each.id for each in by_secret.left_out] == ["http"]
+    assert "cannot read the answers" in by_secret.left_out[0].reason
     await booth.close()
 
 
@@ -118,6 +123,8 @@ async def test_names_the_resource_only_where_there_are_several_apis(booth: Booth
 
     one = await instructions_for(booth, "one")
     two = await instructions_for(booth, "two", api="orders")
+    await create_client(booth, client_id="key", apis=["persons", "orders"], proofs=key_proof())
+    key = await instructions_for(booth, "key")
 
     assert not any("resource" in each.text.lower() for each in one.snippets if each.id != "go")
     assert (two.apis, two.api, two.scope) == (("persons", "orders"), "orders", "d")
@@ -125,6 +132,7 @@ async def test_names_the_resource_only_where_there_are_several_apis(booth: Booth
         assert "https://b.example.com" in two.snippet(name).text
         assert "resource" in two.snippet(name).text
     assert "RESOURCE=https://b.example.com\n" in two.snippet("env").text
+    assert "--resource https://a.example.com" in key.snippet("curl").text
 
 
 async def test_says_when_nobody_knows_where_the_api_is(booth: Booth) -> None:
@@ -301,3 +309,30 @@ async def test_a_client_that_gets_no_tokens_for_itself_is_told_so(booth: Booth) 
 
     with pytest.raises(BadInput, match="may not use client_credentials"):
         await instructions_for(booth, "my-app")
+
+
+async def test_a_certificate_binds_where_an_issuer_gives_no_bearer_tokens(booth: Booth) -> None:
+    await create_issuer(booth, name="bank", policy=IssuerPolicy(profile="fapi2"))
+    await create_api(booth, name="p", audience="https://p.example", scopes="x", issuer="bank")
+    policy = ClientPolicy(certificate_bound=False)
+    proof = subject_proof("san_dns", "my-app.example.com")
+    await create_client(
+        booth, client_id="my-app", apis=["p"], issuer="bank", proofs=[proof], policy=policy
+    )
+
+    told = await instructions_for(booth, "my-app")
+
+    assert told.snippet("curl").text.count("--cert ") == 2
+    assert "dpop" not in told.snippet("python").text
+
+
+async def test_an_api_without_scopes_is_asked_for_without_any(booth: Booth) -> None:
+    await create_api(booth, name="plain", audience="https://plain.example.com", scopes="")
+    await create_client(booth, client_id="by-key", apis=["plain"], proofs=key_proof())
+    await create_client(booth, client_id="by-secret", apis=["plain"])
+
+    for client_id in ("by-key", "by-secret"):
+        told = await instructions_for(booth, client_id)
+        assert told.scope == ""
+        assert not any("scope" in each.text for each in told.snippets if each.language == "bash")
+        assert "scope=" not in told.snippet("python").text

@@ -111,7 +111,7 @@ async def gather_facts(
         raise Missing(no_such("API", name, access, where=where))
     chosen, dialect = defined[name], dialect_of(booth, issuer)
     method = _method(booth, registered, dialect)
-    proof = _proof(method, dialect)
+    proof = _proof(method)
     by_certificate = proof == "certificate"
     bound = client.policy.certificate_bound
     is_certificate_bound = by_certificate if bound is None else bound
@@ -160,20 +160,16 @@ def _signing_alg(booth: Booth, registered: RegisteredClient) -> str | None:
     return algorithm_of(keys[-1].data) if keys else None
 
 
-def _proof(method: str, dialect: Dialect) -> Proof:
-    match method:
-        case "client_secret_basic":
-            return "basic"
-        case "client_secret_post":
-            return "body"
-        case "private_key_jwt":
-            return "private_key"
-        case _ if method in TLS_METHODS:
-            return "certificate"
-        case "federated_jwt" | "spiffe_jwt":
-            return "workload"
-        case _:  # imported from elsewhere, or older than this program
-            return "body" if dialect.client.auth == "body" else "basic"
+def _proof(method: str) -> Proof:
+    if method == BASIC:
+        return "basic"
+    if method == POST:
+        return "body"
+    if method == PRIVATE_KEY_JWT:
+        return "private_key"
+    if method in TLS_METHODS:
+        return "certificate"
+    return "workload"
 
 
 def _endpoint(booth: Booth, issuer: Issuer, *, by_certificate: bool) -> str:
