@@ -122,6 +122,15 @@ async def test_shows_what_a_client_may_call_and_proves_itself_with(member, town)
     assert secret.reveal() not in answer.text
 
 
+async def test_shows_a_client_that_belongs_to_nobody(operator, town, clock):
+    await town.add_client("own", expires_at=clock.now() - 1)
+
+    page = words(await operator.get("/clients/default/own"))
+
+    assert "expired" in page
+    assert "Account acme" not in page
+
+
 async def test_shows_who_uses_a_credential(member, town, clock):
     (credential,) = (await town.store.get_client("default", "acme-app")).credentials
     use = CredentialUse(

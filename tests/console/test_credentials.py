@@ -253,6 +253,16 @@ async def test_says_what_is_wrong_with_an_overlap(member, town, wrong, text):
     assert len(await _credentials(town)) == 1
 
 
+async def test_a_rotation_without_an_old_secret_ends_none(member, town):
+    (one,) = await _credentials(town)
+    await town.store.delete_credential("default", "acme-app", one.id)
+
+    made = await _rotated(member)
+
+    assert secret_in(made)
+    assert "The old secret works until" not in words(made)
+
+
 async def test_finishes_a_rotation_once_it_is_safe_or_if_one_insists(member, town, clock):
     (old,) = await _credentials(town)
     clock.travel(1)

@@ -90,6 +90,13 @@ async def test_asks_an_operator_for_what_is_not_self_service(member, town):
     assert "asked for orders (orders:read)" in show
 
 
+async def test_tells_what_could_not_be_asked_for_and_shows_the_secret_all_the_same(member):
+    page = await _made(member, access=[READ, "orders orders:burn"], reason="We ship at night.")
+
+    assert secret_in(page)
+    assert "orders could not be asked for: There is no scope 'orders:burn'" in words(page)
+
+
 async def test_an_account_has_to_say_why_before_anything_is_made(member, town):
     page = await _made(member, name="Kept", access=[READ, ORDERS])
 
@@ -274,6 +281,12 @@ async def test_asks_for_more_with_a_reason(member, operator, town):
     assert "Nothing was changed." in words(
         await member.follow(await _changed(member, READ, ORDERS))
     )
+
+
+async def test_shows_the_api_first_that_an_address_names(member):
+    page = (await member.get(f"{ACME}/access", api="orders")).text
+
+    assert page.index("orders:read") < page.index("persons:read")
 
 
 async def test_changes_no_access_that_somebody_else_changed_meanwhile(member, town):
