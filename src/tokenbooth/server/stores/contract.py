@@ -260,7 +260,11 @@ class RevocationStore(Protocol):
         """Claim `key` until `expires_at`. Atomic: exactly one caller on all nodes ever wins."""
 
     async def forget_expired(self, now: float) -> int:
-        """Drop revocations and claims that expired before `now`; return how many."""
+        """Drop revocations and claims that expired before `now`; return how many.
+
+        The same for sessions, kept answers and counted attempts, and for invitations that expired
+        30 days before.
+        """
 
     async def forget_claims(self, prefix: str, now: float) -> int:
         """Drop claims on keys under `prefix` that expired before `now`; return how many."""

@@ -87,7 +87,8 @@ class AccountStore(Protocol):
     ) -> None:
         """Take codes up to that time step as used, or the recovery code of that digest.
 
-        Raises NotFound, and Stale when it was used before: of two who show one code, one gets in.
+        Raises Stale when it was used before, or there is no such member: of two who show one code,
+        one gets in.
         """
 
     async def add_invitation(self, invitation: Invitation, *, audit: Audit = ()) -> None:

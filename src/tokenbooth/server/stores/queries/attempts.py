@@ -72,4 +72,5 @@ def _wait(budget: AttemptBudget, failures: float, last_at: float, *, now: float)
     if beyond < 0:
         return 0.0
     pause: float = min(budget.longest, 2.0 ** min(beyond, _MOST_DOUBLINGS))
-    return max(0.0, last_at + pause - now)
+    # No longer than the pause, even where the clock was set back.
+    return min(pause, max(0.0, last_at + pause - now))

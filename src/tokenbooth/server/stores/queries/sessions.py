@@ -6,7 +6,16 @@ from tokenbooth.server.people_records import KeptAnswer, Member, Session
 from tokenbooth.server.stores.contract import NotFound
 from tokenbooth.server.stores.people_rows import answer_of, answer_row, session_of, session_row
 from tokenbooth.server.stores.queries.accounts import get_member
-from tokenbooth.server.stores.tables import kept_answers, members, sessions, sign_in_attempts
+from tokenbooth.server.stores.tables import (
+    invitations,
+    kept_answers,
+    members,
+    sessions,
+    sign_in_attempts,
+)
+
+# Whoever invited somebody shall see for a while that the link was never followed.
+_INVITATIONS_SHOWN_SECONDS = 30 * 86_400.0
 
 
 def add_session(connection: Connection, session: Session) -> None:
@@ -77,8 +86,9 @@ def drop_answer(connection: Connection, key: str) -> None:
 
 
 def forget_expired(connection: Connection, now: float) -> int:
-    """Delete sessions, answers and counted attempts that expired before `now`."""
-    return sum(
+    """Delete sessions, answers, counted attempts and old invitations that expired before `now`."""
+    old = delete(invitations).where(invitations.c.expires_at < now - _INVITATIONS_SHOWN_SECONDS)
+    return connection.execute(old).rowcount + sum(
         connection.execute(delete(table).where(table.c.expires_at < now)).rowcount
         for table in (sessions, kept_answers, sign_in_attempts)
     )
