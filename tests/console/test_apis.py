@@ -8,6 +8,7 @@ import pytest
 from tests.console.people import value_of, words
 from tokenbooth.management.apis import find_api
 from tokenbooth.management.issuer_changes import IssuerChanges, change_issuer
+from tokenbooth.management.rest.rights import ensure_management_api
 from tokenbooth.server.records import ApiScope
 
 pytestmark = pytest.mark.anyio
@@ -135,6 +136,20 @@ async def test_two_who_edit_at_once_do_not_overwrite_each_other(operator):
     assert second.status_code == 409
     assert "Somebody else changed it meanwhile" in words(second)
     assert "First" in words(await operator.get("/apis/default/persons"))
+
+
+async def test_the_management_api_is_looked_after_by_the_service_alone(operator, town):
+    await ensure_management_api(town.booth, "https://auth.example.com")
+    path = "/apis/default/management"
+
+    page = words(await operator.get(path))
+    assert "the service's own management API" in page
+    assert "Delete" not in page
+    assert (await operator.post(f"{path}/delete")).status_code == 409
+    form = {"audience": "https://evil.example.com", "scopes": "clients:write"}
+    assert (await operator.post(f"{path}/edit", form, sure="yes")).status_code == 409
+    kept = await find_api(town.booth, "management", issuer="default")
+    assert kept.audience == "https://auth.example.com/api/v1"
 
 
 async def test_deletes_an_api_only_when_no_client_has_access(operator):

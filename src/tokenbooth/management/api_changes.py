@@ -11,6 +11,7 @@ from tokenbooth.management.apis import (
     scope_names,
     view_api,
 )
+from tokenbooth.management.bounds import is_management
 from tokenbooth.management.differences import differences
 from tokenbooth.management.errors import BadInput, Conflict
 from tokenbooth.management.names import check_text, shown
@@ -48,6 +49,8 @@ async def change_api(
     """
     require(booth, "apis:write", whole=True)
     api = await find_api(booth, name, issuer=issuer)
+    if is_management(api):
+        raise Conflict("The service looks after its own API by itself.")
     changed = api
     if audience is not None:
         check_audience(audience)

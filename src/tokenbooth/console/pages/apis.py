@@ -17,6 +17,7 @@ from tokenbooth.management.api_changes import (
     read_scopes,
     users_of_api,
 )
+from tokenbooth.management.bounds import is_management
 from tokenbooth.management.errors import Conflict, ManagementError
 from tokenbooth.management.issuers import list_issuers, show_issuer
 from tokenbooth.management.versions import version_of
@@ -121,6 +122,8 @@ async def change(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     """Delete it, unless a client has access."""
     issuer, name = visit.given["issuer"], visit.given["name"]
+    if is_management(await _find(visit)):
+        raise Conflict("The service looks after its own API by itself.")
     try:
         await apis.delete_api(visit.booth, name, issuer=issuer)
     except StillInUse:
@@ -141,6 +144,7 @@ async def _show(visit: Visit, mistake: ManagementError | None) -> Response:
         api=api,
         issuer=issuer,
         users=users.users,
+        is_own=is_management(api),
         is_more=not users.is_whole,
         snippets=guard_snippets(api, issuer),
     )
