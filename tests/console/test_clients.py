@@ -6,6 +6,7 @@ import pytest
 
 from tests.console.people import value_of, words
 from tokenbooth.management.clients import create_client
+from tokenbooth.management.rotation import rotate_secret
 from tokenbooth.server.audit_records import RefusedRequest, Usage
 from tokenbooth.server.records import ClientPolicy, CredentialUse
 
@@ -94,6 +95,9 @@ async def test_marks_clients_whose_secrets_need_a_look(operator, town, clock):
     page = words(await operator.get("/clients"))
     assert "ending default none persons 1 ends in 3 days" in page
     assert "ended default none persons 1 none valid" in page
+
+    await rotate_secret(town.booth, "globex-app", overlap=86_400)
+    assert "being replaced" in words(await operator.get("/clients", q="globex"))
 
     clock.travel(31 * 86_400)
     browser = await town.sign_in("operator")

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from tokenbooth.clock import Clock
 from tokenbooth.console.templates import span
 from tokenbooth.management.credentials import CredentialView
-from tokenbooth.management.moments import moment
+from tokenbooth.management.reminders import SOON
 
-SOON = timedelta(days=14)
-UNUSED = timedelta(days=30)
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +21,17 @@ class Mark:
 
 def marks_of(credential: CredentialView, clock: Clock) -> tuple[Mark, ...]:
     """Return the badges of one credential; the first says whether it works."""
-    now = moment(clock.now())
+    now = clock.now()
     if credential.status == "expired":
         return (Mark(text="expired", kind="bad"),)
     marks = [Mark(text="valid", kind="good")]
-    if credential.expires_at is not None and credential.expires_at - now < SOON:
-        left = span((credential.expires_at - now).total_seconds())
-        marks = [Mark(text=f"ends in {left}", kind="warn")]
-    if now - (credential.last_used_at or credential.created_at) >= UNUSED:
-        marks.append(Mark(text=f"unused for {UNUSED.days} days", kind="warn"))
+    left = None if credential.expires_at is None else credential.expires_at.timestamp() - now
+    if left is not None and left < SOON:
+        marks = [Mark(text=f"ends in {span(left)}", kind="warn")]
+    if credential.replaced_by is not None:
+        marks.append(Mark(text="being replaced", kind="warn"))
+    if now - (credential.last_used_at or credential.created_at).timestamp() >= SOON:
+        marks.append(Mark(text=f"unused for {SOON // _DAY} days", kind="warn"))
     elif credential.last_used_at is None:
         marks.append(Mark(text="not used yet", kind="plain"))
     return tuple(marks)
