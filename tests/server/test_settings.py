@@ -205,3 +205,37 @@ def test_asks_back_when_a_variable_is_almost_a_setting():
 
 def test_leaves_other_variables_with_the_prefix_alone():
     Settings.load({"TOKENBOOTH_CLIENT_SECRET": "x", "TOKENBOOTH_DEMO_APIS": "{}"})
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"session_idle_seconds": "59"}, "SESSION_IDLE_SECONDS"),
+        ({"session_idle_seconds": "nan"}, "SESSION_IDLE_SECONDS"),
+        ({"session_idle_seconds": "7200", "session_seconds": "3600"}, "SESSION_SECONDS"),
+        ({"session_seconds": "1e9"}, "SESSION_SECONDS"),
+        ({"sso_issuer": "https://login.example.com"}, "SSO_CLIENT_ID"),
+        ({"sso_client_id": "tokenbooth"}, "SSO_ISSUER"),
+        ({"sso_issuer": "http://login.example.com", "sso_client_id": "x"}, "SSO_ISSUER"),
+        ({"sso_issuer": "https://login.example.com?a", "sso_client_id": "x"}, "SSO_ISSUER"),
+        ({"sso_label": ""}, "SSO_LABEL"),
+        ({"sso_label": "a\nb"}, "SSO_LABEL"),
+        ({"sso_label": "x" * 61}, "SSO_LABEL"),
+    ],
+)
+def test_says_what_is_wrong_with_how_people_sign_in(given, named):
+    assert any(f"TOKENBOOTH_{named}" in line for line in mistakes(**given))
+
+
+def test_a_secret_in_the_place_of_its_reference_is_refused_and_not_repeated():
+    (line,) = mistakes(sso_client_secret="hunter2-hunter2")
+
+    assert "env:NAME or file:PATH" in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("issuer", ["https://login.example.com", "https://login.example.com/a/"])
+def test_an_outside_issuer_is_taken_as_it_is_written(issuer):
+    settings = Settings.load({}, sso_issuer=issuer, sso_client_id="x", sso_client_secret="env:S")
+
+    assert settings.sso_issuer == issuer
