@@ -1,6 +1,7 @@
 """One's own account: name, password, second factor, sessions."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -248,3 +249,33 @@ async def test_is_seen_only_signed_in(town, path):
     answer = await town.browser().get(path)
 
     assert answer.headers["location"].startswith("/console/sign-in?next=")
+
+
+async def test_asks_for_the_old_password_and_twice_for_the_new_one(owner):
+    shown = await owner.get("/me/password")
+
+    assert re.findall(r'type="password" autocomplete="([a-z-]+)"', shown.text) == [
+        "current-password",
+        "new-password",
+        "new-password",
+    ]
+
+
+async def test_who_signs_in_elsewhere_has_no_password_to_change(town, owner):
+    member = await town.store.get_member("m-owner")
+    await town.store.replace_member(replace(member, password_hash=None, identity="https://i u-1"))
+
+    assert "Change the password" not in words(await owner.get("/me"))
+    assert (await change_password(owner)).status_code == 409
+
+
+async def test_who_has_neither_password_nor_provider_is_told_where_to_get_one(town, owner):
+    await add_app(town, "owner")
+    member = await town.store.get_member("m-owner")
+    await town.store.replace_member(replace(member, password_hash=None))
+    town.clock.travel(FRESH_SECONDS)
+
+    asked = await owner.post("/me/second-factor/remove")
+
+    assert asked.status_code == 403
+    assert "Ask an operator" in words(asked)

@@ -159,6 +159,7 @@ async def test_a_new_link_ends_the_old_and_a_withdrawn_one_leads_nowhere(town, o
     assert (await town.browser().get(first)).status_code == 404
     assert (await town.browser().get(second)).status_code == 200
     assert (await owner.post(renew)).status_code == 404
+    assert (await owner.get(renew)).headers["location"] == "/console/members"
     listed = await owner.get("/members")
     withdraw = re.search(r'action="/console(/members/invitations/\w+/withdraw)"', listed.text)[1]
     await owner.post(withdraw)
@@ -223,6 +224,16 @@ async def test_an_operator_makes_an_operator_who_leaves_the_account(town, operat
     assert answer.status_code == 303
     made = await stored(town, "member")
     assert (made.role, made.account) == ("operator", None)
+
+
+async def test_an_account_that_is_not_there_is_named_on_the_form(town, operator):
+    answer = await change(operator, "member", account="nowhere")
+    gone = await operator.post("/members/none/change", role="auditor", account="", name="x")
+
+    assert (answer.status_code, gone.status_code) == (404, 404)
+    assert "There is no account 'nowhere'" in words(answer)
+    assert value_of(answer, "name") == "Member"
+    assert (await stored(town, "member")).account == "acme"
 
 
 async def test_a_disabled_member_is_out_until_enabled(town, owner, member):

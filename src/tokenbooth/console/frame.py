@@ -103,11 +103,7 @@ class Frame:
 
     async def nothing_here(self, request: Request) -> Response:
         """Return the answer for an address without a page."""
-
-        async def missing(_: Visit) -> Response:
-            raise Missing("There is no page at this address.")
-
-        page = Page(path="", show=missing, act=missing, is_open=True)
+        page = Page(path="", show=_nothing, act=_nothing, is_open=True)
         return await self.serve(page, request, b"")
 
     def _visit(self, request: Request, *, source: str, id_: str) -> Visit:
@@ -152,9 +148,7 @@ class Frame:
         )
 
     async def _answer(self, page: Page, method: str, visit: Visit, body: bytes) -> Response:
-        handler = page.act if method == "POST" else page.show
-        if handler is None:
-            raise Missing("There is nothing to be seen at this address.")
+        handler = (page.act if method == "POST" else page.show) or _nothing
         if not page.is_open and visit.signed_in is None:
             return _to_sign_in(visit, method)
         if page.right is not None and not visit.may(page.right):
@@ -162,6 +156,10 @@ class Frame:
         if method == "POST":
             visit = _with_form(visit, body, is_open=page.is_open)
         return await handler(visit)
+
+
+async def _nothing(_: Visit) -> Response:
+    raise Missing("There is no page at this address.")
 
 
 def _with_form(visit: Visit, body: bytes, *, is_open: bool) -> Visit:

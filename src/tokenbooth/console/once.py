@@ -26,5 +26,5 @@ async def claim_once(visit: Visit) -> None:
     if not claim.won:
         raise Conflict(
             "This form was sent before, and it made something then. A secret is shown once and "
-            "cannot be shown again: if it was lost, make a new one on the client's page."
+            "cannot be shown again: if it was lost, make a new one."
         )
