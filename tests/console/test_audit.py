@@ -103,6 +103,21 @@ async def test_exports_what_matches_as_lines_of_json(operator, town):
     assert all(len(line["hash"]) == 64 for line in lines)
 
 
+async def test_what_is_exported_follows_what_is_searched_for(operator, town):
+    await _busy(town)
+
+    found = await operator.get("/audit", headers={"HX-Request": "true"}, text="a&b", type="client_")
+    assert "/audit/export" not in found.text  # nothing matches
+    found = await operator.get("/audit", headers={"HX-Request": "true"}, text="acme")
+    assert 'href="/console/audit/export?text=acme"' in found.text
+
+
+async def test_going_back_to_a_search_gives_the_whole_page(operator, town):
+    headers = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
+    page = await operator.get("/audit", headers=headers, text="acme")
+    assert "<!doctype html>" in page.text
+
+
 async def test_exports_more_than_one_page_at_a_time(operator, town):
     events = [town.booth.event("key_rotated", subject=f"k{number}") for number in range(1100)]
     await town.booth.store.add_events(events)

@@ -60,7 +60,8 @@ class Visit:
     @property
     def is_fragment(self) -> bool:
         """Whether htmx asks, for a piece of a page."""
-        return self.headers.get("hx-request") == "true"
+        is_whole = self.headers.get("hx-history-restore-request") == "true"
+        return self.headers.get("hx-request") == "true" and not is_whole
 
     def may(self, right: str) -> bool:
         """Whether whoever is looking has the right: to show a button, never to allow an action."""
