@@ -142,10 +142,10 @@ def test_the_refresh_token_gets_a_new_token(written, demo_clients, tmp_path):
     assert answer["client_id"] == "demo"
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-@pytest.mark.parametrize("format_id", ["curl", "shell", "python", "python-requests", "javascript"])
-def test_follows_the_one_way_that_the_client_may_authenticate(written, tmp_path, format_id, method):
-    client = written.service.register("demo", auth_methods=[method])
+@pytest.mark.parametrize("format_id", ["curl", "python", "javascript"])
+def test_follows_the_one_way_that_the_client_may_authenticate(written, tmp_path, format_id):
+    # The other one is the usual way of this issuer.
+    client = written.service.register("demo", auth_methods=["client_secret_post"])
     env = variables(written.service, secret=client.secret)
 
     answer = carried_out(written, format_id, tmp_path, env, client.client_id)
