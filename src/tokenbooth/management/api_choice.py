@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tokenbooth.management.bounds import is_management
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.rights import require
 from tokenbooth.server.bootstrap import Booth
@@ -20,9 +21,10 @@ class ApiChoice:
 
 
 async def list_choices(booth: Booth, issuer: str) -> tuple[ApiChoice, ...]:
-    """Return the APIs of an issuer; those that can be had at once come first."""
+    """Return the APIs of an issuer: those that can be had at once first, the service's own last."""
     require(booth, "apis:read")
     await find_issuer(booth, issuer)
+    apis = sorted(await booth.store.list_apis(issuer), key=is_management)
     choices = (
         ApiChoice(
             name=api.name,
@@ -31,6 +33,6 @@ async def list_choices(booth: Booth, issuer: str) -> tuple[ApiChoice, ...]:
             self_service=api.self_service,
             is_at_once=api.self_service or booth.actor.account is None,
         )
-        for api in await booth.store.list_apis(issuer)
+        for api in apis
     )
     return tuple(sorted(choices, key=lambda each: not each.is_at_once))
