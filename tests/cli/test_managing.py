@@ -344,3 +344,56 @@ def test_people_see_fields_and_are_told_what_happened(
     assert answer == {"removed": removed, "left": []}
     assert "Deleted 'my-app'" in persons("clients", "delete", "my-app").err
     assert persons("apis", "delete", "persons", "--json").data["name"] == "persons"
+
+
+def test_everything_that_is_said_about_a_client_is_changed_at_once(
+    persons: Command, client: dict[str, Any]
+) -> None:
+    persons("accounts", "create", "acme")
+
+    changed = persons(
+        "clients", "set", "my-app", "--name", "App", "--description", "It counts.",
+        "--account", "acme", "--auth-method", "client_secret_basic",
+        "--resource-server", "persons", "--token-format", "opaque", "--token-lifetime", "5m",
+        "--refresh-tokens", "no", "--certificate-bound", "no", "--dpop-bound", "--dpop-nonce",
+        "--quota", "9/h", "--network", "192.0.2.0/24", "--claim", "tier=1", "--json",
+    ).data  # fmt: skip
+    back = persons(
+        "clients", "set", "my-app", "--account", "none", "--resource-server", "none",
+        "--token-format", "issuer", "--token-lifetime", "issuer", "--refresh-tokens", "issuer",
+        "--certificate-bound", "auto", "--no-dpop-bound", "--quota", "none", "--json",
+    ).data  # fmt: skip
+
+    assert (changed["name"], changed["account"], changed["token_lifetime"]) == ("App", "acme", 300)
+    assert changed["auth_methods"] == ["client_secret_basic"]
+    assert changed["resource_server_for"] == ["persons"]
+    assert (changed["token_format"], changed["refresh_tokens"]) == ("opaque", False)
+    policy = changed["policy"]
+    assert (policy["description"], policy["dpop_bound"], policy["quota_per_hour"]) == (
+        "It counts.",
+        True,
+        9,
+    )
+    assert (back["account"], back["token_format"], back["token_lifetime"]) == (None, None, None)
+    assert (back["resource_server_for"], back["refresh_tokens"]) == ([], None)
+    assert back["policy"]["certificate_bound"] is None
+    assert back["name"] == "App"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--token-lifetime", "0"),
+        ("--resource-server", "nobody"),
+        ("--account", "nobody"),
+        ("--description", "two\nlines"),
+        ("--network", "everywhere"),
+    ],
+)
+def test_a_change_that_cannot_be_changes_nothing(
+    persons: Command, client: dict[str, Any], wrong: tuple[str, str]
+) -> None:
+    ended = persons("clients", "set", "my-app", "--name", "App", *wrong)
+
+    assert ended.code in (2, 6)
+    assert persons("clients", "show", "my-app", "--json").data["name"] == ""
