@@ -246,6 +246,23 @@ async def test_a_password_hashed_at_another_cost_is_hashed_anew(booth, ann):
     assert await attempt(booth)
 
 
+async def test_an_old_password_signs_nobody_in_while_it_is_changed(booth, ann, monkeypatch):
+    real = passwords.is_password
+
+    async def slowly(*given):
+        is_right = await real(*given)
+        stored = await booth.store.get_member(ann.id)
+        await booth.store.replace_member(
+            replace(stored, password_hash="$argon2id$"), ending_sessions=True
+        )
+        return is_right
+
+    monkeypatch.setattr(passwords, "is_password", slowly)
+    with pytest.raises(SignInRefused, match="Sign in again"):
+        await attempt(booth)
+    assert await booth.store.list_sessions(ann.id) == ()
+
+
 async def test_a_proof_is_renewed_by_the_password(booth, ann, clock):
     signed_in = await attempt(booth)
     clock.travel(3600)

@@ -322,6 +322,28 @@ async def test_a_session_comes_back_with_its_member_as_of_now(acme):
     assert await acme.get_session("s2") is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"role": "owner"},
+        {"account": "globex"},
+        {"enabled": False},
+        {"password_hash": "new"},
+        {"identity": None},
+        {"totp": None},
+    ],
+)
+async def test_a_session_begins_only_for_the_member_as_it_was_seen(acme, change):
+    await acme.replace_member(member(**change))
+
+    with pytest.raises(Stale):
+        await acme.add_session(session(), seen=member(), audit=[event()])
+    assert await acme.list_sessions("id-ann") == ()
+    assert (await acme.get_member("id-ann")).last_sign_in_at is None
+    now = member(**change)
+    await acme.add_session(session(), seen=replace(now, name="Other", totp_step=9))
+
+
 async def test_a_session_is_replaced_while_it_is_there(acme):
     await acme.add_session(session())
     await acme.replace_session(session(seen_at=NOW + 30, source="198.51.100.1"))

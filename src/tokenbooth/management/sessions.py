@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from tokenbooth.management.devices import device_cookie
-from tokenbooth.management.errors import Missing
+from tokenbooth.management.errors import Missing, SignInRefused
 from tokenbooth.management.moments import moment
 from tokenbooth.management.rights import ROLES
 from tokenbooth.protocol.secret import Secret
@@ -19,7 +19,7 @@ from tokenbooth.server.actor import Actor
 from tokenbooth.server.audit_records import Event
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.people_records import Member, Session
-from tokenbooth.server.stores.contract import NotFound
+from tokenbooth.server.stores.contract import NotFound, Stale
 
 FRESH_SECONDS = 900.0  # how long a proof is good enough for dangerous things
 _SEEN_SECONDS = 60.0  # how old `seen_at` may get before it is written again
@@ -83,7 +83,10 @@ def acting_as(booth: Booth, member: Member, visitor: Visitor) -> Booth:
 async def open_session(
     booth: Booth, member: Member, visitor: Visitor, *, how: str, second_factor: bool = False
 ) -> SignedIn:
-    """Sign a member in who has proved everything there is to prove."""
+    """Sign a member in who has proved everything there is to prove; raises SignInRefused.
+
+    That is when the member, as it was proved to be, was changed in this very moment.
+    """
     now = booth.clock.now()
     cookie = Secret(secrets.token_urlsafe(_COOKIE_BYTES))
     session = Session(
@@ -103,7 +106,11 @@ async def open_session(
         how=how,
         second_factor=second_factor,
     )
-    await booth.store.add_session(session, audit=[event])
+    try:
+        await booth.store.add_session(session, seen=member, audit=[event])
+    except (NotFound, Stale) as error:
+        # Timing: a password is checked for a while, in which it may have been changed.
+        raise SignInRefused("Something changed at this moment. Sign in again.") from error
     return SignedIn(
         cookie=cookie,
         device=device_cookie(booth, member, known=visitor.device),

@@ -51,7 +51,7 @@ async def sign_in(
         await _note_refusal(booth, address, member, visitor)
         raise SignInRefused(REFUSED)
     await forgive(booth, budgets)
-    await _keep_up_to_date(booth, member, password)
+    member = await _kept_up_to_date(booth, member, password)
     return await after_first_factor(booth, member, visitor, how="password", code=code)
 
 
@@ -123,15 +123,16 @@ async def _note_refusal(
     await record_refusal(booth, member, visitor, reason=reason, email=address)
 
 
-async def _keep_up_to_date(booth: Booth, member: Member, password: Secret) -> None:
+async def _kept_up_to_date(booth: Booth, member: Member, password: Secret) -> Member:
     """Hash the password anew when it was hashed at another cost than today's."""
     if member.password_hash is None or not passwords.is_outdated(member.password_hash):
-        return
+        return member
     changed = replace(member, password_hash=await passwords.hash_password(password))
     try:
         await booth.store.replace_member(changed, seen=member)
     except Stale:
-        return  # the next time will do
+        return member  # the next time will do
+    return changed
 
 
 def _ticket(booth: Booth, member: Member, how: str) -> Secret:

@@ -107,8 +107,14 @@ class AccountStore(Protocol):
 class SessionStore(Protocol):
     """Signed-in browsers, and answers that are kept for whoever repeats a request."""
 
-    async def add_session(self, session: Session, *, audit: Audit = ()) -> None:
-        """Add, and remember it as the member's last sign-in; raises NotFound (member)."""
+    async def add_session(
+        self, session: Session, *, seen: Member | None = None, audit: Audit = ()
+    ) -> None:
+        """Add, and remember it as the member's last sign-in.
+
+        Raises NotFound (member), and Stale when the member's role, account, state, password,
+        identity or second factor is not as seen: what ended its sessions ends this one too.
+        """
 
     async def get_session(self, digest: str) -> tuple[Session, Member] | None:
         """Return the session, expired or not, with its member as of now, or None."""

@@ -169,9 +169,11 @@ class SqlAccounts(SqlChanges):
 class SqlSessions(SqlChanges):
     """Signed-in browsers, kept answers, and requests for access."""
 
-    async def add_session(self, session: Session, *, audit: Audit = ()) -> None:
+    async def add_session(
+        self, session: Session, *, seen: Member | None = None, audit: Audit = ()
+    ) -> None:
         await self._change(
-            lambda connection: sessions.add_session(connection, session), audit=audit
+            lambda connection: sessions.add_session(connection, session, seen), audit=audit
         )
 
     async def get_session(self, digest: str) -> tuple[Session, Member] | None:

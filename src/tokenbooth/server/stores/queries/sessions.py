@@ -6,6 +6,7 @@ from tokenbooth.server.people_records import KeptAnswer, Member, Session
 from tokenbooth.server.stores.contract import NotFound
 from tokenbooth.server.stores.people_rows import answer_of, answer_row, session_of, session_row
 from tokenbooth.server.stores.queries.accounts import get_member
+from tokenbooth.server.stores.queries.seen import require_seen
 from tokenbooth.server.stores.tables import (
     invitations,
     kept_answers,
@@ -18,13 +19,28 @@ from tokenbooth.server.stores.tables import (
 _INVITATIONS_SHOWN_SECONDS = 30 * 86_400.0
 
 
-def add_session(connection: Connection, session: Session) -> None:
+def add_session(connection: Connection, session: Session, seen: Member | None) -> None:
     """Insert the session, and note that its member signed in."""
-    if get_member(connection, session.member) is None:
-        raise NotFound("There is no such member.")
-    connection.execute(insert(sessions), session_row(session))
+    # First: it keeps others from changing the member meanwhile.
     chosen = update(members).where(members.c.id == session.member)
     connection.execute(chosen.values(last_sign_in_at=session.created_at))
+    member = get_member(connection, session.member)
+    if member is None:
+        raise NotFound("There is no such member.")
+    if seen is not None:
+        require_seen(_what_sessions_end_with(member), _what_sessions_end_with(seen))
+    connection.execute(insert(sessions), session_row(session))
+
+
+def _what_sessions_end_with(member: Member) -> tuple[object, ...]:
+    return (
+        member.role,
+        member.account,
+        member.enabled,
+        member.password_hash,
+        member.identity,
+        member.totp,
+    )
 
 
 def get_session(connection: Connection, digest: str) -> tuple[Session, Member] | None:
