@@ -82,6 +82,11 @@ async def verify(visit: Visit) -> Response:
     return await _show_all(visit, found, verification=verification)
 
 
+async def back(visit: Visit) -> Response:
+    """Lead whoever loads the answer of `verify` again to the trail."""
+    return visit.redirect("/audit")
+
+
 async def _show_all(
     visit: Visit,
     found: Found,
@@ -186,6 +191,6 @@ def _told(visit: Visit, name: str, value: object) -> str:
 PAGES = (
     Page(path="/audit", show=show_all, right="audit:read"),
     Page(path="/audit/export", show=export, right="audit:read"),
-    Page(path="/audit/verify", act=verify, right="audit:read"),
+    Page(path="/audit/verify", show=back, act=verify, right="audit:read"),
     Page(path="/audit/{seq:int}", show=show_one, right="audit:read"),
 )
