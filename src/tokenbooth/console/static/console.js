@@ -9,9 +9,12 @@ function say(text) {
 // --- Copying ---
 
 async function copy(button) {
+  if ("copied" in button.dataset) return;
+  button.dataset.copied = "";
   const source = button.dataset.copyFrom && document.querySelector(button.dataset.copyFrom);
   const text = source ? source.textContent : button.dataset.copy;
   const title = button.textContent;
+  const label = button.getAttribute("aria-label");
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
@@ -21,7 +24,13 @@ async function copy(button) {
     const shown = button.parentElement.querySelector("code");
     if (shown) getSelection().selectAllChildren(shown);
   }
-  setTimeout(() => { button.textContent = title; }, 1600);
+  // What it is called must hold what it shows.
+  if (label) button.setAttribute("aria-label", `${button.textContent}: ${label}`);
+  setTimeout(() => {
+    button.textContent = title;
+    delete button.dataset.copied;
+    if (label) button.setAttribute("aria-label", label);
+  }, 1600);
 }
 
 // --- Theme ---
