@@ -146,14 +146,14 @@ class PostgresEngine:
 
 
 async def _tried(attempt: Callable[[], Awaitable[T]], *, again: Callable[[Exception], bool]) -> T:
-    for number in range(1, _TRIES + 1):
+    for number in range(1, _TRIES):
         try:
             return await attempt()
         except Exception as error:
-            if number == _TRIES or not again(error):
+            if not again(error):
                 raise
             await asyncio.sleep(_PAUSE_SECONDS * 2**number * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-    raise AssertionError  # pragma: no cover - the last try returns or raises
+    return await attempt()
 
 
 def _sql_engine(url: str, *, statement_seconds: float = postgres.STATEMENT_SECONDS) -> AsyncEngine:
