@@ -384,3 +384,17 @@ async def test_finds_members_by_email_and_name_page_by_page(town, operator):
     assert "Agent 7 " not in named
     assert "Nobody here has that" in nobody
     assert "owner@acme" not in first
+
+
+async def test_a_new_link_for_an_invitation_asks_for_the_password_again(town, operator, clock):
+    await operator.post("/members/invite", email="second@booth.example", role="operator")
+    listed = await operator.get("/members")
+    renew = re.search(r'action="/console(/members/invitations/\w+/renew)"', listed.text)[1]
+    clock.travel(FRESH_SECONDS)
+
+    asked = await operator.post(renew)
+    made = await operator.post(renew, proof=PASSWORD)
+
+    assert "Is it you?" in words(asked)
+    assert LINK.search(asked.text) is None
+    assert (await town.browser().get(link_in(made))).status_code == 200

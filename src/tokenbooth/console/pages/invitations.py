@@ -34,7 +34,7 @@ async def act(visit: Visit) -> Response:
 
 
 async def renew(visit: Visit) -> Response:
-    """Make another link in the place of one that was lost."""
+    """Make another link in the place of one that was lost; it may make an operator, too."""
     made = await renew_invitation(visit.booth, visit.given["invitation"])
     return visit.render("members/link.html", made=made, leave_to="/members")
 
@@ -72,7 +72,7 @@ PAGES = (
     Page(
         path="/members/invitations/{invitation}/renew",
         show=nothing_to_show,
-        act=renew,
+        act=proven(renew),
         right=_WRITE,
     ),
     Page(path="/members/invitations/{invitation}/withdraw", act=withdraw, right=_WRITE),
