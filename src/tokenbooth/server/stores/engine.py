@@ -25,6 +25,9 @@ class Engine(Protocol):
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run the query in a transaction that only reads."""
 
+    async def read_aside(self, query: Callable[[Connection], T]) -> T:
+        """Do what `read` does for a query that may take long: nobody else waits for it."""
+
     async def write(self, query: Callable[[Connection], T], *, exclusive: bool = True) -> T:
         """Run the query in a transaction that is durable on return, or never happened.
 

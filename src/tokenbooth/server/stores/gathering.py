@@ -30,6 +30,10 @@ class Gathering:
         """Ask the engine, which knows nothing of what is gathered."""
         return await self._engine.read(query)
 
+    async def read_aside(self, query: Callable[[Connection], T]) -> T:
+        """Ask the engine, which knows nothing of what is gathered."""
+        return await self._engine.read_aside(query)
+
     async def write(self, query: Callable[[Connection], Any], *, exclusive: bool = True) -> Any:  # noqa: ANN401 - see Engine
         """Keep the query for the commit; what it returns is lost."""
         self._gathered.append(query)

@@ -72,6 +72,10 @@ class PostgresEngine:
         ((revision,),) = (await self.look_up([(REVISION, {})]))[0]
         return int(revision)
 
+    async def read_aside(self, query: Callable[[Connection], T]) -> T:
+        """Run the query as any other: no reader waits for another one."""
+        return await self.read(query)
+
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run the query in a transaction that only reads, all as of one moment."""
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

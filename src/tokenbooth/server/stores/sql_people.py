@@ -269,12 +269,12 @@ class SqlActivity(SqlChanges):
     async def list_events(
         self, asked: EventFilter, *, before: int | None = None, limit: int = 100
     ) -> tuple[AuditEntry, ...]:
-        return await self._engine.read(
+        return await self._engine.read_aside(
             lambda connection: activity.list_events(connection, asked, before=before, limit=limit)
         )
 
     async def audit_trail(self, after: int, *, limit: int) -> tuple[AuditEntry, ...]:
-        return await self._engine.read(
+        return await self._engine.read_aside(
             lambda connection: activity.audit_trail(connection, after, limit)
         )
 
@@ -308,7 +308,7 @@ class SqlActivity(SqlChanges):
         before: tuple[float, str] | None = None,
         limit: int = 100,
     ) -> tuple[RefusedRequest, ...]:
-        return await self._engine.read(
+        return await self._engine.read_aside(
             lambda connection: activity.list_refused(
                 connection,
                 issuer=issuer,
@@ -327,7 +327,7 @@ class SqlActivity(SqlChanges):
         client_id: str | None = None,
         account: str | None = None,
     ) -> tuple[Usage, ...]:
-        return await self._engine.read(
+        return await self._engine.read_aside(
             lambda connection: activity.list_usage(
                 connection,
                 since=since,
@@ -344,7 +344,7 @@ class SqlActivity(SqlChanges):
         client_id: str | None = None,
         account: str | None = None,
     ) -> tuple[Usage, ...]:
-        return await self._engine.read(
+        return await self._engine.read_aside(
             lambda connection: activity.sum_usage(
                 connection,
                 since=since,
@@ -362,7 +362,7 @@ class SqlActivity(SqlChanges):
         client_id: str | None = None,
         account: str | None = None,
     ) -> tuple[Usage, ...]:
-        return await self._engine.read(
+        return await self._engine.read_aside(
             lambda connection: activity.busiest_clients(
                 connection,
                 since=since,

@@ -82,6 +82,19 @@ class SqliteEngine:
             with reader.begin():
                 return query(reader)
 
+    async def read_aside(self, query: Callable[[Connection], T]) -> T:
+        """Run the query in a thread, on a connection of its own."""
+        self._refuse_misuse()
+        return await asyncio.to_thread(self._read_alone, query)
+
+    def _read_alone(self, query: Callable[[Connection], T]) -> T:
+        with (
+            sqlite.as_store_errors(self._path),
+            self._read_engine.connect() as connection,
+            connection.begin(),
+        ):
+            return query(connection)
+
     async def write(self, query: Callable[[Connection], T], *, exclusive: bool = True) -> T:
         """Run the query in a transaction, in the writing thread: SQLite has one writer anyway."""
         self._refuse_misuse()
