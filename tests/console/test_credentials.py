@@ -253,6 +253,13 @@ async def test_says_what_is_wrong_with_an_overlap(member, town, wrong, text):
     assert len(await _credentials(town)) == 1
 
 
+async def test_an_overlap_of_nothing_ends_the_old_secret_at_once(member, town):
+    made = await _rotated(member, overlap="0")
+
+    assert "The old secret has ended: whoever still uses it is refused" in words(made)
+    assert "expired" in words(await member.get(ACME))
+
+
 async def test_a_rotation_without_an_old_secret_ends_none(member, town):
     (one,) = await _credentials(town)
     await town.store.delete_credential("default", "acme-app", one.id)

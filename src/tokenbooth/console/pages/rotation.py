@@ -1,5 +1,7 @@
 """Replace a client's secret without an outage, and finish or take back what was begun."""
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from tokenbooth.console.client_pages import PATH, find, here, span_of, title_of
@@ -8,6 +10,7 @@ from tokenbooth.console.new_secret import show_secret
 from tokenbooth.console.once import claim_once, new_once
 from tokenbooth.console.visit import Visit
 from tokenbooth.management import rotation
+from tokenbooth.management.credentials import CredentialView
 from tokenbooth.management.errors import ManagementError
 
 
@@ -29,12 +32,19 @@ async def start(visit: Visit) -> Response:
         )
     except ManagementError as error:
         return await _form(visit, error)
-    ends = max((each.expires_at for each in begun.ending if each.expires_at), default=None)
-    notes: tuple[str, ...] = ()
-    if ends is not None:
-        shown = visit.templates.moment(ends)
-        notes = (f"The old secret works until {shown}. Give the new one to every host by then.",)
-    return await show_secret(visit, begun.new, title="The new secret", notes=notes)
+    return await show_secret(
+        visit, begun.new, title="The new secret", notes=_notes(visit, begun.ending)
+    )
+
+
+def _notes(visit: Visit, ending: Sequence[CredentialView]) -> tuple[str, ...]:
+    """Return what becomes of the old secrets."""
+    if not ending:
+        return ()
+    if all(each.status == "expired" for each in ending):
+        return ("The old secret has ended: whoever still uses it is refused from now on.",)
+    ends = visit.templates.moment(max(each.expires_at for each in ending if each.expires_at))
+    return (f"The old secret works until {ends}. Give the new one to every host by then.",)
 
 
 async def _form(visit: Visit, error: ManagementError | None = None) -> Response:
