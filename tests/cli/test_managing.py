@@ -397,3 +397,31 @@ def test_a_change_that_cannot_be_changes_nothing(
 
     assert ended.code in (2, 6)
     assert persons("clients", "show", "my-app", "--json").data["name"] == ""
+
+
+def test_an_issuer_is_changed_in_part(tokenbooth: Command) -> None:
+    tokenbooth("issuers", "create", "sandbox")
+
+    changed = tokenbooth(
+        "issuers", "set", "sandbox", "--token-lifetime", "5m", "--refresh-tokens",
+        "--token-format", "opaque", "--json",
+    )  # fmt: skip
+
+    assert changed.data["token_lifetime"] == 300
+    assert (changed.data["refresh_tokens"], changed.data["token_format"]) == (True, "opaque")
+    assert changed.data["refresh_lifetime"] == 1800
+    assert tokenbooth("issuers", "set", "sandbox").code == 2
+    assert tokenbooth("issuers", "set", "sandbox", "--dialect", "klingon").code == 2
+
+
+def test_an_api_is_changed_in_part(persons: Command) -> None:
+    changed = persons(
+        "apis", "set", "persons", "--self-service", "--describe", "persons:read=See people",
+        "--claim", "tier=1", "--json",
+    ).data  # fmt: skip
+
+    assert (changed["self_service"], changed["policy"]["claims"]) == (True, {"tier": 1})
+    assert changed["descriptions"] == {"persons:read": "See people"}
+    assert changed["audience"] == "https://api.example.com"
+    assert persons("apis", "set", "persons", "--describe", "nothing").code == 2
+    assert persons("apis", "set", "persons", "--describe", "none=nothing").code == 6

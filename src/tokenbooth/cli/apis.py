@@ -1,5 +1,7 @@
 """tokenbooth apis: create, show and change the APIs that tokens are for."""
 
+from dataclasses import replace
+
 import click
 
 from tokenbooth.cli.api_options import ApiChanges, api_policy_options
@@ -8,11 +10,23 @@ from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
 from tokenbooth.management import apis as management
+from tokenbooth.management.api_changes import change_api
+from tokenbooth.management.errors import Missing, no_such
+from tokenbooth.management.revise import revise
 from tokenbooth.server.bootstrap import Booth
-from tokenbooth.server.records import DEFAULT_ISSUER, ApiPolicy
+from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiPolicy, ApiScope
 
 _issuer = click.option(
     "--issuer", metavar="NAME", default=DEFAULT_ISSUER, show_default=True, help="Whose API it is."
+)
+
+
+_describe = click.option(
+    "--describe",
+    "descriptions",
+    metavar="SCOPE=WORDS",
+    multiple=True,
+    help='What a scope allows, for people: "persons:read=See people".',
 )
 
 
@@ -26,6 +40,7 @@ def apis() -> None:
 @click.option("--audience", metavar="URI", required=True, help="Like https://api.example.com.")
 @click.option("--scopes", required=True, help='Separated by spaces: "persons:read persons:write".')
 @click.option("--self-service", is_flag=True, help="Account members may grant it themselves.")
+@_describe
 @api_policy_options
 @_issuer
 @managing
@@ -37,6 +52,7 @@ async def create(
     audience: str,
     scopes: str,
     self_service: bool,
+    descriptions: tuple[str, ...],
     changes: ApiChanges,
     issuer: str,
 ) -> None:
@@ -49,6 +65,7 @@ async def create(
         issuer=issuer,
         self_service=self_service,
         policy=changes.added_to(ApiPolicy()),
+        descriptions=_words(descriptions),
     )
     out.one(created)
 
@@ -88,24 +105,77 @@ async def add_scopes(
 
 @apis.command("set")
 @click.argument("name")
+@click.option("--audience", metavar="URI", help="Another one: tokens for the former are refused.")
+@click.option(
+    "--self-service/--no-self-service",
+    default=None,
+    help="Account members may grant it themselves.",
+)
+@_describe
 @api_policy_options
 @_issuer
 @managing
-async def set_(booth: Booth, out: Output, *, name: str, changes: ApiChanges, issuer: str) -> None:
-    """Change what its tokens carry: what is given replaces what was, the rest stays.
+async def set_(
+    booth: Booth,
+    out: Output,
+    *,
+    name: str,
+    audience: str | None,
+    self_service: bool | None,
+    descriptions: tuple[str, ...],
+    changes: ApiChanges,
+    issuer: str,
+) -> None:
+    """Change an API, and what its tokens carry: what is given replaces what was, the rest stays.
 
-    The word none in place of a value takes all of them away.
+    The word none in place of claims or details takes all of them away.
     """
-    if changes == ApiChanges():
+    about_itself = audience is not None or self_service is not None or descriptions
+    if changes == ApiChanges() and not about_itself:
         raise Failure(Outcome.USAGE, "Say what to change; see: tokenbooth apis set --help")
-    changed = await management.change_policy(
-        booth,
-        name,
-        claims=changes.claims,
-        authorization_details=changes.authorization_details,
-        issuer=issuer,
-    )
+
+    async def attempt() -> management.ApiView:
+        api = await management.find_api(booth, name, issuer=issuer)
+        return await change_api(
+            booth,
+            name,
+            issuer=issuer,
+            audience=audience,
+            scopes=_described(api, _words(descriptions)) if descriptions else None,
+            self_service=self_service,
+        )
+
+    changed = await revise(attempt) if about_itself else None
+    if changes != ApiChanges():
+        changed = await management.change_policy(
+            booth,
+            name,
+            claims=changes.claims,
+            authorization_details=changes.authorization_details,
+            issuer=issuer,
+        )
     out.one(changed)
+
+
+def _described(api: Api, words: dict[str, str]) -> tuple[ApiScope, ...]:
+    known = management.scope_names(api)
+    for name in words:
+        if name not in known:
+            raise Missing(no_such("scope", name, known, where=f" of the API {api.name!r}"))
+    return tuple(
+        replace(scope, description=words.get(scope.name, scope.description)) for scope in api.scopes
+    )
+
+
+def _words(texts: tuple[str, ...]) -> dict[str, str]:
+    """Read `scope=what it allows`."""
+    said = {}
+    for text in texts:
+        name, equals, words = text.partition("=")
+        if not equals:
+            raise Failure(Outcome.USAGE, 'Write --describe like "persons:read=See people".')
+        said[name] = words
+    return said
 
 
 @apis.command()

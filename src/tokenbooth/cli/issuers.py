@@ -3,11 +3,14 @@
 import click
 
 from tokenbooth.cli.durations import DURATION
+from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
 from tokenbooth.management import issuers as management
 from tokenbooth.management.federation import set_distrusted
+from tokenbooth.management.issuer_changes import IssuerChanges, change_issuer
+from tokenbooth.management.revise import revise
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.profiles import PROFILES
@@ -97,13 +100,49 @@ async def show(booth: Booth, out: Output, *, name: str) -> None:
 
 @issuers.command("set")
 @click.argument("name")
+@click.option("--dialect", help="Whose ways it speaks.")
+@click.option("--token-format", type=click.Choice(["jwt", "opaque"]), help="Of its tokens.")
+@click.option("--token-lifetime", type=DURATION, help="Like 3600, 60m or 1h.")
+@click.option("--refresh-tokens/--no-refresh-tokens", default=None, help="Hand them out.")
+@click.option("--refresh-lifetime", type=DURATION, help="Like 1800, 30m or 7d.")
 @click.option(
-    "--profile", type=click.Choice(list(PROFILES)), required=True, help="What it forbids."
+    "--dpop-nonce/--no-dpop-nonce", default=None, help="DPoP proofs with our nonce alone."
 )
+@click.option("--profile", type=click.Choice(list(PROFILES)), help="What it forbids.")
 @managing
-async def set_(booth: Booth, out: Output, *, name: str, profile: ProfileName) -> None:
-    """Have an issuer follow another profile; clients that it forbids are refused from then on."""
-    out.one(await management.set_profile(booth, name, profile))
+async def set_(
+    booth: Booth,
+    out: Output,
+    *,
+    name: str,
+    dialect: str | None,
+    token_format: TokenFormat | None,
+    token_lifetime: int | None,
+    refresh_tokens: bool | None,
+    refresh_lifetime: int | None,
+    dpop_nonce: bool | None,
+    profile: ProfileName | None,
+) -> None:
+    """Change how an issuer gives tokens; what is not given stays, and so do tokens that are about.
+
+    Clients that a new profile forbids are refused from then on.
+    """
+    changes = IssuerChanges(
+        dialect=dialect,
+        token_format=token_format,
+        token_lifetime=token_lifetime,
+        refresh_tokens=refresh_tokens,
+        refresh_lifetime=refresh_lifetime,
+        dpop_nonce=dpop_nonce,
+        profile=profile,
+    )
+    if changes == IssuerChanges():
+        raise Failure(Outcome.USAGE, "Say what to change; see: tokenbooth issuers set --help")
+
+    async def attempt() -> management.IssuerView:
+        return await change_issuer(booth, name, changes)
+
+    out.one(await revise(attempt))
 
 
 @issuers.command("revoke-tokens")
