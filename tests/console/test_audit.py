@@ -60,7 +60,13 @@ async def test_finds_what_is_asked_for(operator, town, asked, there, not_there):
 
 @pytest.mark.parametrize(
     "asked",
-    [{"since": "yesterday"}, {"until": "99999"}, {"type": "nonsense"}, {"before": "x"}],
+    [
+        {"since": "yesterday"},
+        {"since": "1970-01-01T25:00"},
+        {"until": "99999"},
+        {"type": "nonsense"},
+        {"before": "x"},
+    ],
 )
 async def test_says_what_is_wrong_with_a_question(operator, asked):
     answer = await operator.get("/audit", **asked)
@@ -162,6 +168,7 @@ async def test_people_of_an_account_see_what_is_theirs_alone(town):
 async def test_an_entry_that_is_not_there_is_not_found(operator):
     assert (await operator.get("/audit/99999")).status_code == 404
     assert (await operator.get("/audit/0")).status_code == 404
+    assert (await operator.get(f"/audit/{10**30}")).status_code == 404
     assert (await operator.get("/audit/x")).status_code == 404
 
 

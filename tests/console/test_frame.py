@@ -115,3 +115,10 @@ async def test_styles_and_scripts_are_kept_for_good_under_an_address_that_change
         assert "immutable" in answer.headers["cache-control"]
     assert (await town.http.get("/console/static/x/none.css")).status_code == 404
     assert (await town.http.get("/console/static/x/../frame.py")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/audit?text=%00", "/clients?q=a%00b", "/apis/default/%00"])
+async def test_refuses_an_address_with_a_null_byte(town, path):
+    operator = await town.sign_in("operator")
+
+    assert (await operator.get(path)).status_code == 422

@@ -57,7 +57,12 @@ async def test_shows_an_account_its_own_refusals_alone(member, refused):
 
 @pytest.mark.parametrize(
     ("asked", "status"),
-    [({"id": "0" * 24}, 404), ({"id": "<b>nonsense</b>"}, 404), ({"before": "x y"}, 422)],
+    [
+        ({"id": "0" * 24}, 404),
+        ({"id": "<b>nonsense</b>"}, 404),
+        ({"before": "x y"}, 422),
+        ({"before": "nan 0"}, 422),
+    ],
 )
 async def test_says_what_is_not_known(operator, asked, status):
     answer = await operator.get("/audit/refusals", **asked)

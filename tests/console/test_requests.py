@@ -69,6 +69,10 @@ async def test_an_operator_refuses_with_a_reason_that_the_account_reads(operator
     silent = await operator.post(f"{path}/refuse", version=request.version, reason=" ")
     assert silent.status_code == 422
     assert "Say the reason" in words(silent)
+    nothing = await operator.post(f"{path}/approve", version=request.version, reason="My words.")
+    assert nothing.status_code == 422
+    assert "Tick at least one scope" in words(nothing)
+    assert "My words." in words(nothing)
     done = await operator.post(f"{path}/refuse", version=request.version, reason="Use persons.")
     assert "Refused" in words(await operator.follow(done))
 

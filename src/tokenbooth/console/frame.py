@@ -149,6 +149,9 @@ class Frame:
 
     async def _answer(self, page: Page, method: str, visit: Visit, body: bytes) -> Response:
         handler = (page.act if method == "POST" else page.show) or _nothing
+        # No name, text or number holds one, and PostgreSQL takes none.
+        if any("\0" in str(part) for part in (*visit.given.values(), *visit.query.values())):
+            raise BadInput("The address cannot be read.")
         if not page.is_open and visit.signed_in is None:
             return _to_sign_in(visit, method)
         if page.right is not None and not visit.may(page.right):

@@ -42,5 +42,5 @@ async def show_health(booth: Booth) -> Health:
         is_database_well=is_well,
         signing_keys=current,
         unreadable_keys=tuple(key for key in keys if key.signer == "unreadable"),
-        issuers_without_key=tuple(set(names) - {key.issuer for key in current}),
+        issuers_without_key=tuple(sorted(set(names) - {key.issuer for key in current})),
     )

@@ -14,7 +14,7 @@ from tokenbooth.console.visit import Visit
 from tokenbooth.management import audit
 from tokenbooth.management.accounts import list_accounts
 from tokenbooth.management.audit import EventView, Verification
-from tokenbooth.management.errors import BadInput, ManagementError
+from tokenbooth.management.errors import BadInput, ManagementError, Missing
 from tokenbooth.management.moments import moment
 from tokenbooth.server.audit_records import EventFilter
 from tokenbooth.server.bootstrap import Booth
@@ -44,7 +44,10 @@ async def show_all(visit: Visit) -> Response:
 
 async def show_one(visit: Visit) -> Response:
     """Show all that is known of one entry."""
-    event = await audit.show_event(visit.booth, int(visit.given["seq"]))
+    typed = str(visit.given["seq"])
+    if not _is_number(typed):
+        raise Missing("There is no such entry in the audit trail.")
+    event = await audit.show_event(visit.booth, int(typed))
     changes = event.details.get("changes")
     return visit.render(
         "audit/entry.html",
@@ -151,9 +154,9 @@ def _time(name: str, typed: str | None) -> float | None:
         return None
     try:
         read = datetime.fromisoformat(typed)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
     except ValueError as error:
         raise BadInput(f"Write the time of {name!r} like 2026-01-31T15:00.") from error
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
 def _is_number(text: str) -> bool:

@@ -1,5 +1,7 @@
 """Why a request was refused, in words; and which ones were of late."""
 
+import re
+
 from starlette.responses import Response
 
 from tokenbooth.console.frame import Page, status_of
@@ -15,6 +17,7 @@ from tokenbooth.management.explain import (
 )
 
 _PAGE = 30
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
 async def show(visit: Visit) -> Response:
@@ -59,10 +62,9 @@ def _place(typed: str | None) -> tuple[float, str] | None:
     if typed is None:
         return None
     seconds, _, request_id = typed.partition(" ")
-    try:
-        return float(seconds), request_id
-    except ValueError as error:
-        raise BadInput("The page asked for is none: begin with the latest refusals.") from error
+    if not _SECONDS.fullmatch(seconds) or not is_request_id(request_id):
+        raise BadInput("The page asked for is none: begin with the latest refusals.")
+    return float(seconds), request_id
 
 
 PAGES = (Page(path="/audit/refusals", show=show, right="audit:read"),)

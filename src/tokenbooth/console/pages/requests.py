@@ -149,7 +149,9 @@ async def _show(visit: Visit, mistake: ManagementError | None) -> Response:
         request=request,
         scopes=_asked_scopes(request, () if api is None else api.scopes),
         is_api_there=api is not None,
-        ticked=visit.form.all("scope") if visit.form.fields else request.scopes,
+        ticked=visit.form.all("scope") if visit.path.endswith("/approve") else request.scopes,
+        approving=visit.form.text("reason") if visit.path.endswith("/approve") else "",
+        refusing=visit.form.text("reason") if visit.path.endswith("/refuse") else "",
     )
 
 
