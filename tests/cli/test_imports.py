@@ -143,6 +143,29 @@ def test_an_import_takes_nothing_away(imports: Importer) -> None:
     assert [each["api"] for each in client["access"]] == ["invoices.example.com", "more"]
 
 
+def test_what_cannot_be_here_is_left_out_and_the_client_comes(
+    imports: Importer, tmp_path: Path
+) -> None:
+    realm = json.loads((EXPORTS / "keycloak-realm.json").read_text())
+    billing = next(each for each in realm["clients"] if each["clientId"] == "billing")
+    billing["attributes"]["access.token.lifespan"] = "31536000"
+    billing["protocolMappers"][1]["config"]["claim.name"] = "scope"
+    billing["defaultClientScopes"].append('a "b"')
+    realm["clientScopes"].append({"name": 'a "b"'})
+    (tmp_path / "realm.json").write_text(json.dumps(realm))
+
+    report = by_id(imports("keycloak", str(tmp_path / "realm.json")))["billing"]
+
+    client = imports.client("billing")
+    assert report["outcome"] == "created"
+    assert client["token_lifetime"] == 31 * 86_400
+    assert client["policy"]["claims"] == {}
+    told = "\n".join(report["lost"])
+    assert "the claim 'scope'" in told
+    assert "the scope 'a \"b\"'" in told
+    assert "tokens that live 31536000 seconds" in told
+
+
 def test_clients_of_a_partial_export_call_an_api_that_is_named(
     imports: Importer, tmp_path: Path
 ) -> None:

@@ -4,7 +4,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from tokenbooth.management.apis import read_scope
 from tokenbooth.management.certificates import subject_proof
 from tokenbooth.management.clients import switched
 from tokenbooth.management.configuration.credentials import (
@@ -27,8 +29,11 @@ from tokenbooth.management.imports.found import (
     FoundKey,
     FoundSecret,
 )
+from tokenbooth.management.issuers import LONGEST_TOKEN
+from tokenbooth.management.names import shown
 from tokenbooth.management.proofs import SECRET_METHODS, NewProof
 from tokenbooth.management.public_keys import key_place, read_keys
+from tokenbooth.protocol.custom_claims import ClaimsRefused, check_claims
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.foreign_hashes import read_foreign_hash
 from tokenbooth.server.records import Api, ApiAccess, ApiScope, Client, ClientPolicy
@@ -86,11 +91,41 @@ def _apis(booth: Booth, found: Found, state: State, issuer: str) -> list[Api]:
         more = tuple(
             ApiScope(name=name, description=text)
             for name, text in each.scopes.items()
-            if name not in has
+            if name not in has and _is_scope(name)
         )
         known = mine[each.audience] = replace(known, scopes=(*known.scopes, *more))
         apis = [*(api for api in apis if api.audience != each.audience), known]
     return apis
+
+
+def _is_scope(name: str) -> bool:
+    try:
+        return read_scope(name).names == (name,)
+    except BadInput:
+        return False
+
+
+def _usable(found: FoundClient, told: Notes) -> FoundClient:
+    """Leave out what cannot be here, and tell it, so that the client itself can come."""
+    claims: dict[str, Any] = {}
+    for name, value in found.claims.items():
+        try:
+            check_claims({**claims, name: value})
+        except ClaimsRefused as error:
+            told.lost.append(f"the claim {shown(name)}: {error}")
+        else:
+            claims[name] = value
+    strange = {scope for each in found.access for scope in each.scopes if not _is_scope(scope)}
+    told.lost += [f"the scope {shown(scope)}: it is none" for scope in sorted(strange)]
+    access = tuple(
+        replace(each, scopes=tuple(scope for scope in each.scopes if scope not in strange))
+        for each in found.access
+    )
+    lifetime = found.token_lifetime
+    if lifetime is not None and lifetime > LONGEST_TOKEN:
+        told.lost.append(f"tokens that live {lifetime} seconds: the longest is {LONGEST_TOKEN}")
+        lifetime = LONGEST_TOKEN
+    return replace(found, claims=claims, access=access, token_lifetime=lifetime)
 
 
 def _free_name(api: FoundApi, taken: Iterable[str]) -> str:
@@ -112,6 +147,7 @@ def _client(  # noqa: PLR0917 - all of them are what a client is made of
     apis: dict[str, Api],
     told: Notes,
 ) -> WantedClient:
+    found = _usable(found, told)
     registered = state.clients.get((issuer, found.client_id))
     now = booth.clock.now()
     current = (
