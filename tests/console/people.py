@@ -22,6 +22,7 @@ from tokenbooth.server.records import Account, Api, ApiAccess, ApiScope, Client
 ROOT = "/console"
 COOKIE = "__Host-tokenbooth"
 PASSWORD = "four quiet horses graze"
+_LINK = re.compile(rf"{re.escape(BASE_URL)}{ROOT}(/join/[A-Za-z0-9_-]{{43}})")
 
 PEOPLE = {
     "operator": ("operator", None),
@@ -225,3 +226,8 @@ def secret_in(answer):
     found = set(re.findall(r"tbs_[A-Za-z0-9_]+", answer.text))
     assert len(found) == 1, found
     return found.pop()
+
+
+def link_in(answer):
+    """The path of the one-time link that a page shows, below the console's root."""
+    return _LINK.search(answer.text)[1]

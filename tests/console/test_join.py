@@ -100,7 +100,7 @@ async def test_a_link_ends_after_a_week(town, clock):
     assert (await follow(town.browser(), path)).status_code == 404
 
 
-@pytest.mark.parametrize("code", ["x", "x" * 43, "%C3%A9" * 43, "a%00b", "x" * 3000])
+@pytest.mark.parametrize("code", ["x", "x" * 43, "%C3%A9" * 43, "x" * 3000])
 async def test_a_made_up_link_leads_nowhere(town, code):
     answer = await town.browser().get(f"/join/{code}")
 
