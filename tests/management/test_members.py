@@ -340,6 +340,16 @@ async def test_a_reset_link_of_a_disabled_member_leads_nowhere(people):
         await reset_link(people.booth, "member@example.com")
 
 
+async def test_a_reset_link_is_of_no_use_for_what_the_member_became(people):
+    link = await reset_link(people.acting("owner"), "member@example.com")
+    await change_member(people.acting("operator"), "member@example.com", role="operator")
+
+    with pytest.raises(Missing):
+        await choose_password(
+            people.booth, unverified_code=code_of(link), password=NEW, visitor=HOME
+        )
+
+
 async def test_a_reset_link_does_not_get_around_the_second_factor(people):
     member = await people.member("member")
     await people.booth.store.replace_member(replace(member, totp=b"sealed"), seen=member)

@@ -226,7 +226,7 @@ async def _revise(
 
 async def _drop_links(booth: Booth, store: Together, member: Member) -> None:
     """Delete links to new passwords: they must not open the door to who gets the email next."""
-    for each in await booth.store.list_invitations(member.account):
+    for each in await booth.store.list_invitations():
         if each.email == member.email and each.kind == "password_reset":
             await store.delete_invitation(each.digest)
 

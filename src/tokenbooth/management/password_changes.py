@@ -43,7 +43,7 @@ async def reset_link(booth: Booth, who: str) -> NewLink:
     )
     event = booth.event("password_reset_sent", account=member.account, subject=member.email)
     together = booth.store.together()
-    for each in await booth.store.list_invitations(member.account):
+    for each in await booth.store.list_invitations():
         if each.email == member.email and each.kind == "password_reset":
             await together.delete_invitation(each.digest)
     await together.add_invitation(made.stored, audit=[event])
@@ -61,6 +61,9 @@ async def choose_password(
     invitation = await open_invitation(booth, unverified_code)
     member = await booth.store.find_member(email=invitation.email)
     if invitation.kind != "password_reset" or member is None or not member.enabled:
+        raise link_is_dead()
+    if (invitation.role, invitation.account) != (member.role, member.account):
+        # Whoever made the link had power over what the member was then, not over this.
         raise link_is_dead()
     changed = await _with_password(member, password)
     event = acting_as(booth, member, visitor).event(
