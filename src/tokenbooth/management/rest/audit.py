@@ -39,7 +39,7 @@ _DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)
 _Moment = Annotated[
     datetime | None,
     BeforeValidator(_written_out),
-    Query(description="RFC 3339; without an offset it is UTC."),
+    Query(description="Like 2026-11-22T09:00:00Z; without an offset it is UTC."),
 ]
 
 
