@@ -20,11 +20,11 @@ WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check pytest again fmt bench docs lock venv clean
+.PHONY: help run test check pytest again fmt bench screenshots docs lock venv clean
 
 help: ## List the tasks
 	@echo "Tokenbooth: make TASK"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(STAMPS)/run ## Start a booth with demo content (ARGS="--port 9000")
 	@exec $(BIN)/tokenbooth serve --demo $(ARGS)
@@ -51,6 +51,9 @@ fmt: $(STAMPS)/dev ## Format, and mend what ruff can mend
 
 bench: $(STAMPS)/dev ## Measure (ARGS="--help")
 	$(BIN)/python -m bench $(ARGS)
+
+screenshots: $(STAMPS)/dev $(STAMPS)/system ## Take the pictures of the console anew, into docs/images/
+	$(BIN)/python -m tests.browser.screenshots docs/images
 
 docs: $(STAMPS)/dev ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

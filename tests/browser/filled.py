@@ -1,5 +1,6 @@
 """A service with a past: people, clients, tokens, refusals, a request and a rotation under way."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.end_to_end.service import Registered, Service, eventually
@@ -18,6 +19,22 @@ from tokenbooth.server.bootstrap import Booth
 OPERATOR = "olga@example.com"
 PASSWORD = "nine grey herons wade"
 HOUR = 3600
+
+
+def _past(client_id: str, hour: int, number: int) -> list[Usage]:
+    """Two weeks of a client's life: more by day than by night, and now and then a refusal."""
+    counts = []
+    for back in range(14 * 24):
+        at = hour - back * HOUR
+        day = 0.5 + 0.5 * math.sin((at / HOUR % 24 - 8 + number) * math.pi / 12)
+        counts.append((at, "issued", int((90 + 60 * number) * (0.35 + day))))
+        if back % 11 == number:
+            counts.append((at, "wrong_secret", 2 + int(9 * day)))
+            counts.append((at, "invalid_scope", 1 + number))
+    return [
+        Usage(hour=at, issuer="default", client_id=client_id, outcome=outcome, count=count)
+        for at, outcome, count in counts
+    ]
 
 
 async def _person(booth: Booth, email: str, name: str, role: str, account: str | None = None):
@@ -58,23 +75,7 @@ async def _fill(booth: Booth) -> dict[str, str]:
             own, apis=["persons"], client_id=client_id, name=title, label="Server in Oslo"
         )
         found[client_id] = made.secret.client_secret.reveal()
-        hour = int(booth.clock.now() // HOUR) * HOUR
-        for back in range(150):
-            wave = (back * 7 + number * 5) % 24
-            usage.append(
-                Usage(
-                    hour=hour - back * HOUR, issuer="default", client_id=client_id,
-                    outcome="issued", count=40 + wave * (number + 2),
-                )
-            )  # fmt: skip
-            if back % 9 == number:
-                for reason, count in (("wrong_secret", wave), ("unknown_scope", number + 1)):
-                    usage.append(
-                        Usage(
-                            hour=hour - back * HOUR, issuer="default", client_id=client_id,
-                            outcome=reason, count=count + 1,
-                        )
-                    )  # fmt: skip
+        usage += _past(client_id, int(booth.clock.now() // HOUR) * HOUR, number)
     await booth.store.record_activity(usage=usage)
     request = await request_access(
         own, "nightly-import", api="payments", reason="To pay our drivers every night."

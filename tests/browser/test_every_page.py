@@ -1,4 +1,4 @@
-"""Every page of a busy service, looked over in light and dark, on a desk and on a phone."""
+"""Every page of a busy service, looked over in light on a desk, and in dark on a phone."""
 
 import re
 
@@ -14,8 +14,8 @@ THINGS = {
     "client_id": "nightly-import",
     "account": "acme",
     "name": "persons",
-    "format": "http",
 }
+DOWNLOADS = ("/audit/export", "/clients/{issuer}/{client_id}/instructions/{format}")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,8 @@ def busy(tmp_path_factory):
         yield service, fill(service)
 
 
-@pytest.fixture(scope="module", params=["light", "dark", "phone", "dark phone"])
+# Colours differ by theme and what fits by width: these two see both of each.
+@pytest.fixture(scope="module", params=["light", "dark phone"])
 def olga(request, browser, busy):
     """The operator, signed in, at one kind of screen."""
     service, _ = busy
@@ -45,7 +46,7 @@ def olga(request, browser, busy):
 def addresses(found):
     """Every address at which a page shows something to an operator."""
     for page in ALL_PAGES:
-        if page.show is None or page.is_open:
+        if page.show is None or page.is_open or page.path in DOWNLOADS:
             continue
         path = page.path
         things = THINGS | found
@@ -63,9 +64,7 @@ def test_nothing_is_wrong_with_any_page(olga, busy):
     for path in paths:
         answer = olga.page.goto(olga.root + path)
         assert answer.status < 500, path
-        # A download, or a page that goes on to another, shows nothing of its own.
-        if "html" in answer.headers.get("content-type", ""):
-            olga.look_over()
+        olga.look_over()
 
 
 def test_the_menu_leads_everywhere(olga):
