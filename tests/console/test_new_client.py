@@ -220,11 +220,13 @@ async def test_offers_the_apis_of_the_chosen_environment(operator, town):
     assert await _client(town, "new-app", "sandbox")
 
 
-async def test_an_address_chooses_an_api_beforehand(member):
-    page = await member.get(NEW, api="persons", issuer="default")
+async def test_an_address_names_the_api_that_comes_first_and_gives_nothing_of_it(member):
+    page = await member.get(NEW, api="orders", issuer="default")
+    wrong = await member.post(NEW, wanted=value_of(page, "wanted"))
 
-    assert f'value="{READ}" checked' in page.text
-    assert f'value="{ORDERS}" checked' not in page.text
+    for shown in (page, wrong):
+        assert shown.text.index(ORDERS) < shown.text.index(READ)
+        assert " checked> <span><code>" not in shown.text
     assert (await member.get(NEW, api="nothing")).status_code == 200
 
 

@@ -41,18 +41,15 @@ class Values:
     valid_days: str = ""
     reason: str = ""
     boxes: frozenset[str] = frozenset()
+    wanted: str = ""  # an API that the client is made for: it comes first
 
 
 async def show(visit: Visit) -> Response:
     """Show the form; an address may choose the environment and an API beforehand."""
     issuer = visit.query.get("issuer") or DEFAULT_ISSUER
-    values = Values(issuer=issuer, account=visit.query.get("account", ""))
-    api = visit.query.get("api")
-    if api:
-        choices = {each.name: each for each in await list_choices(visit.booth, issuer)}
-        if api in choices:
-            boxes = [api, *(f"{api} {scope.name}" for scope in choices[api].scopes)]
-            values = Values(issuer=issuer, boxes=frozenset(boxes))
+    values = Values(
+        issuer=issuer, account=visit.query.get("account", ""), wanted=visit.query.get("api", "")
+    )
     return await _form(visit, values)
 
 
@@ -144,6 +141,7 @@ def _typed(visit: Visit) -> Values:
         valid_days=form.text("valid_days"),
         reason=form.text("reason"),
         boxes=frozenset(form.all("access")),
+        wanted=form.text("wanted"),
     )
 
 
@@ -151,7 +149,8 @@ async def _form(visit: Visit, values: Values, error: ManagementError | None = No
     choices: tuple[ApiChoice, ...] = ()
     issuers = await list_issuers(visit.booth)
     if values.issuer in {each.name for each in issuers}:
-        choices = await list_choices(visit.booth, values.issuer)
+        found = await list_choices(visit.booth, values.issuer)
+        choices = tuple(sorted(found, key=lambda each: each.name != values.wanted))
     may_choose_account = visit.booth.actor.account is None
     return visit.render(
         "clients/picker.html" if visit.is_fragment else "clients/new.html",
