@@ -7,22 +7,14 @@ from tokenbooth.management.accounts import create_account
 from tokenbooth.management.clients import create_client
 from tokenbooth.management.credentials import add_secret
 from tokenbooth.management.errors import Missing
-from tokenbooth.management.reminders import list_reminders, tell_of_ending_credentials
+from tokenbooth.management.reminders import list_reminders
 from tokenbooth.management.rights import ROLES
 from tokenbooth.management.rotation import rotate_secret
 from tokenbooth.server.actor import Actor
-from tokenbooth.server.bootstrap import Booth, open_booth
+from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import CredentialUse
 
 DAY = 86_400.0
-
-
-class Log:
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, dict[str, object]]] = []
-
-    def warning(self, event: str, **fields: object) -> None:
-        self.lines.append((event, fields))
 
 
 @pytest.fixture(autouse=True)
@@ -90,19 +82,3 @@ async def test_an_account_is_reminded_of_its_own_alone(booth: Booth) -> None:
     assert await told(booth, account="acme") == [("rotation_unfinished", "app")]
     with pytest.raises(Missing):
         await told(ann, account="beta")
-
-
-async def test_the_service_tells_once_a_day_on_one_node(booth: Booth, clock: TravelClock) -> None:
-    secret = await add_secret(booth, "app", expires_in=20 * DAY)
-    node = await open_booth(booth.settings, clock=clock)
-    log = Log()
-
-    counts = [await tell_of_ending_credentials(each, log) for each in (booth, node, booth)]
-    clock.travel(DAY)
-    counts.append(await tell_of_ending_credentials(node, log))
-
-    assert sorted(counts[:3]) == [0, 0, 1]
-    assert counts[3] == 1
-    event, fields = log.lines[0]
-    assert (event, fields["credential_id"]) == ("credential_expires_soon", secret.credential_id)
-    await node.close()

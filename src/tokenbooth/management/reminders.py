@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from tokenbooth.management.bounds import own_account
 from tokenbooth.management.credentials import DAY
@@ -14,8 +14,6 @@ from tokenbooth.server.records import Credential, OwnedCredential
 
 SOON = 30 * DAY
 MOST = 1000
-
-_TOLD_AT_ONCE = 100  # lines of the log a day
 
 ReminderKind = Literal["expires_soon", "rotation_unfinished", "unused"]
 
@@ -32,13 +30,6 @@ class Reminder:
     label: str
     at: datetime  # when it ends, or since when nobody used it
     text: str
-
-
-class Log(Protocol):
-    """Where the service tells of what it sees."""
-
-    def warning(self, event: str, **fields: object) -> object:
-        """Write a line."""
 
 
 async def list_reminders(
@@ -105,24 +96,3 @@ def _reminder(kind: ReminderKind, owned: OwnedCredential, at: float, text: str) 
         at=moment(at),
         text=text,
     )
-
-
-async def tell_of_ending_credentials(booth: Booth, log: Log) -> int:
-    """Log what ends within 30 days, once a day on whichever node comes first; return how many."""
-    now = booth.clock.now()
-    day = int(now // DAY)
-    claim = await booth.store.claim(f"reminders:{day}", now=now, expires_at=(day + 2) * DAY)
-    if not claim.won:
-        return 0
-    reminders = await list_reminders(booth)
-    ending = [each for each in reminders if each.kind == "expires_soon"]
-    for each in ending[:_TOLD_AT_ONCE]:
-        log.warning(
-            "credential_expires_soon",
-            issuer=each.issuer,
-            client_id=each.client_id,
-            credential_id=each.credential_id,
-            account=each.account,
-            expires_at=each.at.isoformat(),
-        )
-    return len(ending)

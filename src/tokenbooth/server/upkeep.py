@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from tokenbooth.server.admission import Admission
 from tokenbooth.server.audit_records import AuditHead
+from tokenbooth.server.expiry_notices import tell_of_ending_credentials
 from tokenbooth.server.key_keeping import KeyKeeper, KeysAreBusy
 from tokenbooth.server.logs import Logger
 from tokenbooth.server.possession import PROOF_PREFIX
@@ -22,6 +23,7 @@ _FORGET_SECONDS = 60.0
 _FORGET_ACTIVITY_SECONDS = 600.0
 _KEEP_KEYS_SECONDS = 600.0
 _LOG_HEAD_SECONDS = 3600.0
+_NOTICES_SECONDS = 3600.0  # whether it is another day
 _STOP_SECONDS = 15.0  # longer than the store keeps anybody waiting
 # What expired is kept for a while: a clock that is set back must not bring a token back to life.
 _KEEP_EXPIRED_SECONDS = 86_400.0
@@ -92,6 +94,9 @@ class Upkeep:
             await self._forget_activity()
         if self._is_due("head", _LOG_HEAD_SECONDS):
             await self._log_head()
+        if self._is_due("notices", _NOTICES_SECONDS):
+            now = self._service.clock.now()
+            await tell_of_ending_credentials(self._service.store, now, self._log)
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = asyncio.get_running_loop().time()

@@ -54,7 +54,7 @@ class ChangedCredential(Body):
         default=None,
         max_length=40,
         json_schema_extra={"format": "date-time"},
-        description="When it ends (RFC 3339).",
+        description="When it ends, like 2027-01-31T12:00:00Z.",
     )
 
     def end(self) -> float | None:
