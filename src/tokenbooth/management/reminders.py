@@ -47,17 +47,22 @@ async def list_reminders(
     """
     require(booth, "clients:read")
     now = booth.clock.now()
-    found = await booth.store.list_credentials_to_mind(
-        now=now,
-        expires_before=now + within,
-        used_before=now - unused_for,
-        account=own_account(booth, account),
-        issuer=issuer,
-        limit=limit,
-    )
+    account = own_account(booth, account)
+    found: dict[str, OwnedCredential] = {}
+    # Apart, for however many are unused: what ends must not be lost among them.
+    for ends_before, used_before in ((now + within, 0.0), (now, now - unused_for)):
+        for owned in await booth.store.list_credentials_to_mind(
+            now=now,
+            expires_before=ends_before,
+            used_before=used_before,
+            account=account,
+            issuer=issuer,
+            limit=limit,
+        ):
+            found[owned.credential.id] = owned
     reminders = [
         each
-        for owned in found
+        for owned in found.values()
         for each in _reminders(owned, now=now, within=within, unused_for=unused_for)
     ]
     return tuple(sorted(reminders, key=lambda each: (each.at, each.client_id)))
