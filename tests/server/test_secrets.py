@@ -7,14 +7,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.protocol.secret_form import SecretParts, what_is_wrong
 from tokenbooth.server.secrets import (
     SecretOffice,
-    SecretParts,
     new_credential_id,
     new_issuer_tag,
     new_pepper,
     stored_digest,
-    what_is_wrong,
 )
 
 OFFICE = SecretOffice(b"p" * 32)

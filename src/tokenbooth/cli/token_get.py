@@ -1,13 +1,13 @@
 """Get one token with the client's own token source, and say by the exit code why not."""
 
 import logging
-import re
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 import click
 
 from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.cli.last_answer import LastAnswer
 from tokenbooth.cli.options import read_stdin
 from tokenbooth.cli.output import write_json
 from tokenbooth.client.credentials import secret_reader
@@ -25,9 +25,8 @@ from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.protocol.token_answer import TokenAnswer, read_token_answer
 from tokenbooth.remote.dialect_file import find_dialect
-from tokenbooth.remote.fetch import HttpFetch, Request, Response, default_tls
+from tokenbooth.remote.fetch import HttpFetch, Response, default_tls
 
-_REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 # By the OAuth error code, or the token source's own word where no answer came.
 _BY_WORD = {
     "invalid_client": Outcome.AUTHENTICATION,
@@ -74,24 +73,6 @@ class Order:
     allow_plain_http: bool
 
 
-class _LastAnswer:
-    """Fetches, and keeps the last answer: a token source hands out less than came."""
-
-    def __init__(self, fetch: HttpFetch) -> None:
-        self._fetch = fetch
-        self.response: Response | None = None
-
-    def __call__(self, request: Request) -> Response:
-        self.response = None
-        self.response = self._fetch(request)
-        return self.response
-
-    def request_id(self) -> str:
-        """Say which request it was, for the operator to look up."""
-        found = self.response.headers.get("x-request-id", "") if self.response else ""
-        return f" X-Request-Id: {found}" if _REQUEST_ID.fullmatch(found) else ""
-
-
 def get_token(order: Order, *, as_json: bool) -> None:
     """Write the token to stdout; raises Failure."""
     if order.issuer is None and order.token_url is None:
@@ -102,7 +83,7 @@ def get_token(order: Order, *, as_json: bool) -> None:
     proof = _proof(order)
     tls = default_tls()
     fetch = HttpFetch(allow_plain_http_for_development=order.allow_plain_http, tls=tls)
-    recording = _LastAnswer(fetch)
+    recording = LastAnswer(fetch)
     # The token source also logs why there is no token; here the error says it.
     logging.getLogger("tokenbooth.client").addHandler(logging.NullHandler())
     try:
@@ -121,7 +102,7 @@ def get_token(order: Order, *, as_json: bool) -> None:
         ) as source:
             token = source.token()
     except ClientError as error:
-        raise Failure(outcome_of(error), str(error) + recording.request_id()) from error
+        raise Failure(outcome_of(error), str(error) + recording.named()) from error
     finally:
         fetch.close()
     if as_json:

@@ -5,13 +5,13 @@ import functools
 from tokenbooth.protocol.client_auth import Presented, PresentedSecret
 from tokenbooth.protocol.errors import InvalidClient, TooManyRequests
 from tokenbooth.protocol.networks import Networks, is_within, parse_network
+from tokenbooth.protocol.secret_form import SecretParts
 from tokenbooth.server.authenticated import REFUSAL, AuthenticatedClient
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.rate_limit import Spent
 from tokenbooth.server.records import Client
 from tokenbooth.server.refused_secret import refusal_of
-from tokenbooth.server.secrets import SecretParts
 from tokenbooth.server.service import Service
 
 # Of these nobody guessed anything: no proof was sent, or the proof was right.

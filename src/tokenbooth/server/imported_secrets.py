@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.errors import TemporarilyUnavailable
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.protocol.secret_form import SecretParts
 from tokenbooth.server.actor import SERVICE
 from tokenbooth.server.audit_records import Event
 from tokenbooth.server.foreign_hashes import ForeignHash, read_foreign_hash
 from tokenbooth.server.logs import get_logger
 from tokenbooth.server.records import Client, Credential
-from tokenbooth.server.secrets import SecretOffice, SecretParts, is_own_digest
+from tokenbooth.server.secrets import SecretOffice, is_own_digest
 from tokenbooth.server.stores.contract import ClientStore, NotFound, Stale, StoreError
 
 _THREADS = 2

@@ -2,10 +2,10 @@
 
 from tokenbooth.protocol.errors import InvalidClient
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.protocol.secret_form import SecretParts, what_is_wrong
 from tokenbooth.server.authenticated import REFUSAL
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.registry import Registry
-from tokenbooth.server.secrets import SecretParts, what_is_wrong
 
 
 def refusal_of(

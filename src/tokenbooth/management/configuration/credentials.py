@@ -18,10 +18,10 @@ from tokenbooth.management.proofs import SECRET_METHODS, NewProof
 from tokenbooth.management.public_keys import key_place, read_keys
 from tokenbooth.protocol.certificate import SUBJECT_KINDS
 from tokenbooth.protocol.secret import Secret
+from tokenbooth.protocol.secret_form import what_is_wrong
 from tokenbooth.remote.secret_source import SecretUnavailable, secret_reader
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.new_clients import HINT_LENGTH
-from tokenbooth.server.secrets import what_is_wrong
 
 SHORTEST_SECRET = 32
 LONGEST_SECRET = 1024
