@@ -5,9 +5,11 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tokenbooth.management.errors import BadInput
-from tokenbooth.management.issuers import find_issuer
+from tokenbooth.management.issuers import find_issuer, replace_issuer
 from tokenbooth.management.names import check_text
 from tokenbooth.management.proofs import NewProof
+from tokenbooth.management.revise import revise
+from tokenbooth.management.rights import require
 from tokenbooth.protocol.claim_rules import (
     ClaimRule,
     ClaimRuleRefused,
@@ -95,16 +97,21 @@ async def set_distrusted(booth: Booth, name: str, url: str, *, is_distrusted: bo
 
     Returns all that are refused now. For a SPIFFE trust domain, `url` is spiffe://domain.
     """
+    require(booth, "issuers:write", whole=True)
     check_text("issuer URL", url)
-    issuer = await find_issuer(booth, name)
-    distrusted = [each for each in issuer.policy.distrusted_issuers if each != url]
-    if is_distrusted:
-        if url == identifier_of(issuer, ""):
-            raise BadInput("Name an outside issuer; this one signs no assertions.")
-        distrusted.append(url)
-    policy = replace(issuer.policy, distrusted_issuers=tuple(distrusted))
-    await booth.store.replace_issuer(replace(issuer, policy=policy))
-    return distrusted
+
+    async def attempt() -> list[str]:
+        issuer = await find_issuer(booth, name)
+        distrusted = [each for each in issuer.policy.distrusted_issuers if each != url]
+        if is_distrusted:
+            if url == identifier_of(issuer, ""):
+                raise BadInput("Name an outside issuer; this one signs no assertions.")
+            distrusted.append(url)
+        policy = replace(issuer.policy, distrusted_issuers=tuple(distrusted))
+        await replace_issuer(booth, issuer, replace(issuer, policy=policy))
+        return distrusted
+
+    return await revise(attempt)
 
 
 def _without_audience(rules: Sequence[ClaimRule]) -> tuple[list[ClaimRule], str | None]:

@@ -8,7 +8,7 @@ from tokenbooth.management.errors import Conflict
 from tokenbooth.management.rights import MANAGEMENT_API, RIGHTS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiScope, Client
-from tokenbooth.server.stores.contract import AlreadyExists
+from tokenbooth.server.stores.contract import AlreadyExists, Stale
 
 NAME = MANAGEMENT_API
 PATH = "/api/v1"
@@ -46,7 +46,8 @@ async def ensure_management_api(booth: Booth, base_url: str) -> None:
         )
     wanted = _management_api(audience, found.created_at)
     if found != replace(wanted, policy=found.policy):
-        await booth.store.replace_api(replace(wanted, policy=found.policy))
+        with contextlib.suppress(Stale):  # another process was faster
+            await booth.store.replace_api(replace(wanted, policy=found.policy), seen=found)
 
 
 def rights_of(client: Client) -> tuple[str, ...]:
