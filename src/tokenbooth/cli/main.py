@@ -25,45 +25,57 @@ EXIT_CODES = "\n".join(
 class Program(LazyGroup):
     """All commands."""
 
-    lazy_commands: ClassVar[Mapping[str, LazyCommand]] = {
-        name: LazyCommand(module=f"tokenbooth.cli.{name}", name=name, help=text)
-        for name, text in (
-            ("serve", "Run the token service."),
-            ("issuers", "Create and show issuers."),
-            ("apis", "Create and change APIs."),
-            ("clients", "Register and manage clients."),
-            ("credentials", "Add, rotate and remove the secrets of a client."),
-            ("requests", "Ask for access to APIs, and decide what was asked."),
-            ("registrations", "Let others register clients by themselves."),
-            ("keys", "Show the keys of issuers."),
-            ("accounts", "Manage accounts: the customers that own clients."),
-            ("members", "Manage the people who sign in to the console."),
-            ("token", "Get and inspect access tokens."),
-            ("audit", "Search, verify and export the audit trail."),
-            ("explain", "Say why a request was refused, and what to do."),
-            ("usage", "Show what clients ask for and what they are refused."),
-        )
-    } | {
-        name: LazyCommand(module="tokenbooth.cli.configuration", name=name, help=text)
-        for name, text in (
-            ("apply", "Make the service what configuration files say."),
-            ("plan", "Show what apply would change."),
-            ("drift", "Fail if the service is not what files say."),
-            ("export", "Write the service as a configuration file."),
-        )
-    } | {
-        "import": LazyCommand(
-            module="tokenbooth.cli.imports",
-            name="imports",
-            help="Take over the clients of another system.",
-        )
-    } | {
-        name: LazyCommand(module="tokenbooth.cli.backup", name=name, help=text)
-        for name, text in (
-            ("backup", "Write the whole database to a file, while the service runs."),
-            ("restore", "Fill a new database from a backup."),
-        )
-    }
+    lazy_commands: ClassVar[Mapping[str, LazyCommand]] = (
+        {
+            name: LazyCommand(module=f"tokenbooth.cli.{name}", name=name, help=text)
+            for name, text in (
+                ("serve", "Run the token service."),
+                ("issuers", "Create and show issuers."),
+                ("apis", "Create and change APIs."),
+                ("clients", "Register and manage clients."),
+                ("credentials", "Add, rotate and remove the secrets of a client."),
+                ("requests", "Ask for access to APIs, and decide what was asked."),
+                ("registrations", "Let others register clients by themselves."),
+                ("keys", "Show the keys of issuers."),
+                ("accounts", "Manage accounts: the customers that own clients."),
+                ("members", "Manage the people who sign in to the console."),
+                ("token", "Get and inspect access tokens."),
+                ("audit", "Search, verify and export the audit trail."),
+                ("explain", "Say why a request was refused, and what to do."),
+                ("usage", "Show what clients ask for and what they are refused."),
+            )
+        }
+        | {
+            name: LazyCommand(module="tokenbooth.cli.configuration", name=name, help=text)
+            for name, text in (
+                ("apply", "Make the service what configuration files say."),
+                ("plan", "Show what apply would change."),
+                ("drift", "Fail if the service is not what files say."),
+                ("export", "Write the service as a configuration file."),
+            )
+        }
+        | {
+            "import": LazyCommand(
+                module="tokenbooth.cli.imports",
+                name="imports",
+                help="Take over the clients of another system.",
+            )
+        }
+        | {
+            name: LazyCommand(module="tokenbooth.cli.backup", name=name, help=text)
+            for name, text in (
+                ("backup", "Write the whole database to a file, while the service runs."),
+                ("restore", "Fill a new database from a backup."),
+            )
+        }
+        | {
+            name: LazyCommand(module=f"tokenbooth.cli.{name}", name=name, help=text)
+            for name, text in (
+                ("migrate", "Bring the database's tables up to date."),
+                ("check", "Look for mistakes in how the service is set up."),
+            )
+        }
+    )
 
 
 @click.command(

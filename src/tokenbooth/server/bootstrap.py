@@ -1,7 +1,7 @@
 """Opens the service's database and vault, and makes what a new one needs."""
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +12,7 @@ from tokenbooth.server.actor import Actor
 from tokenbooth.server.audit import EventType, event_by
 from tokenbooth.server.audit_records import Event
 from tokenbooth.server.keyring import PEPPER, SERVICE, new_issuer_keys
+from tokenbooth.server.metrics.counting import Metrics
 from tokenbooth.server.records import DEFAULT_ISSUER, Issuer, StoredKey
 from tokenbooth.server.secrets import SecretOffice, new_issuer_tag, new_pepper
 from tokenbooth.server.settings import Settings
@@ -30,6 +31,7 @@ class Booth:
     dialects: dict[str, Dialect]
     clock: Clock
     actor: Actor = SERVICE_ITSELF  # who works on it
+    metrics: Metrics = field(default_factory=Metrics, repr=False)  # what is counted on the way
 
     def acting_as(self, actor: Actor) -> Self:
         """Return the same booth for somebody: what is changed through it is recorded so."""
@@ -68,7 +70,7 @@ class Booth:
 
 
 async def open_booth(settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Booth:
-    """Open the database, made and migrated where needed.
+    """Open the database, made and migrated where needed, unless the settings forbid it.
 
     Raises SettingsRefused, VaultError or StoreError, with a text for the operator.
     """
@@ -76,7 +78,7 @@ async def open_booth(settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Boot
     from tokenbooth.server.stores.sql import open_store
 
     dialects = settings.load_dialects()
-    store = await open_store(settings.database)
+    store = await open_store(settings.database, create=settings.migrate == "on")
     try:
         keys = await store.list_keys()
         vault = open_vault(master_key_file(settings), create=not keys)

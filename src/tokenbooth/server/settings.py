@@ -44,6 +44,7 @@ class Settings:
     workers: int = 1
     issuer_url: str | None = None  # public address of the default issuer; None: host and port
     demo: bool = False
+    migrate: str = "on"  # "off": open no database whose tables are not up to date
     master_key_file: str | None = None  # None with SQLite: the database's path plus ".key"
     dialects: str | None = None  # a folder of further dialect files (*.toml)
     log_format: str = "console"  # "console" or "json"
@@ -173,6 +174,8 @@ def _mistakes(settings: Settings) -> list[str]:
         found += [
             f"TOKENBOOTH_ISSUER_URL: {what}" for what in issuer_url_mistakes(settings.issuer_url)
         ]
+    if settings.migrate not in ("on", "off"):
+        found.append('TOKENBOOTH_MIGRATE: use "on" or "off"')
     if settings.log_format not in ("console", "json"):
         found.append('TOKENBOOTH_LOG_FORMAT: use "console" or "json"')
     if settings.log_level not in ("debug", "info", "warning", "error"):

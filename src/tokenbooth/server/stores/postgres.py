@@ -182,11 +182,23 @@ async def _prepare(url: str, *, create: bool) -> None:
             if revision == schema.HEAD:
                 return
             if not create:
-                raise StoreUnavailable(f"The database {postgres.shown(url)} is not up to date.")
+                raise schema.not_up_to_date(postgres.shown(url), revision)
             if revision is None and await connection.run_sync(schema.has_tables):
                 raise StoreUnavailable(
                     f"The database {postgres.shown(url)} belongs to another program."
                 )
             await connection.run_sync(schema.migrate)
+    finally:
+        await engine.dispose()
+
+
+async def revision_of(url: str) -> str | None:
+    """Return the newest migration that the database has seen; changes nothing."""
+    postgres.check_url(url)
+    engine = _sql_engine(url)
+    try:
+        with postgres.as_store_errors(url):
+            async with engine.connect() as connection:
+                return await connection.run_sync(schema.revision)
     finally:
         await engine.dispose()

@@ -8,6 +8,7 @@ from tokenbooth.server.stores.contract import StoreUnavailable
 
 # The newest file in migrations/versions.
 HEAD = "0004"
+_NEWER = "was made by a newer version of this program; run that version."
 
 
 def migrate(connection: Connection) -> None:
@@ -24,9 +25,14 @@ def migrate(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise StoreUnavailable(
-            "The database was made by a newer version of this program; run that version."
-        ) from error
+        raise StoreUnavailable(f"The database {_NEWER}") from error
+
+
+def not_up_to_date(shown: str, seen: str | None) -> StoreUnavailable:
+    """Return why a database whose newest migration is `seen` cannot be used as it is."""
+    if seen is not None and seen > HEAD:
+        return StoreUnavailable(f"The database {shown} {_NEWER}")
+    return StoreUnavailable(f"The database {shown} is not up to date; run: tokenbooth migrate")
 
 
 def revision(connection: Connection) -> str | None:

@@ -1,7 +1,6 @@
 """The store on SQL: every promise of the contract, as one transaction on an engine."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -37,9 +36,9 @@ from tokenbooth.server.stores.queries import (
 from tokenbooth.server.stores.rows import registered_clients, revocation_page
 from tokenbooth.server.stores.sql_archive import SqlArchive
 from tokenbooth.server.stores.sql_people import SqlAccounts, SqlActivity, SqlSessions
-from tokenbooth.server.stores.sqlite import SqliteEngine
+from tokenbooth.server.stores.sqlite import SqliteEngine, sqlite_path
 
-_SQLITE = "sqlite:///"
+NO_DRIVER = "PostgreSQL takes a driver: pip install 'tokenbooth[server,postgres]'."
 
 
 async def open_store(url: str, *, create: bool = True, clock: Clock = SYSTEM_CLOCK) -> "SqlStore":
@@ -47,15 +46,10 @@ async def open_store(url: str, *, create: bool = True, clock: Clock = SYSTEM_CLO
 
     Without `create` the database must be there and up to date. Raises StoreUnavailable.
     """
-    if url.startswith(("postgresql://", "postgres://")):
+    path = sqlite_path(url)
+    if path is None:
         return SqlStore(await _postgres(url, create=create), clock)
-    path = url.removeprefix(_SQLITE)
-    if path == url or not path or path == ":memory:" or "\0" in path:
-        raise StoreUnavailable(
-            "A database is written sqlite:///file.db (from the working directory)"
-            " or sqlite:////folder/file.db, or postgresql://user@host/name."
-        )
-    engine = await SqliteEngine.open(Path(path), create=create)
+    engine = await SqliteEngine.open(path, create=create)
     return SqlStore(engine, clock)
 
 
@@ -63,9 +57,7 @@ async def _postgres(url: str, *, create: bool) -> Engine:
     try:
         from tokenbooth.server.stores.postgres import PostgresEngine
     except ModuleNotFoundError as error:
-        raise StoreUnavailable(
-            "PostgreSQL takes a driver: pip install 'tokenbooth[server,postgres]'."
-        ) from error
+        raise StoreUnavailable(NO_DRIVER) from error
     return await PostgresEngine.open(url, create=create)
 
 

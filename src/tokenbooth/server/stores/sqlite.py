@@ -18,6 +18,7 @@ from tokenbooth.server.stores.rows import Row
 from tokenbooth.server.stores.sqlite_writer import SqliteWriter
 
 T = TypeVar("T")
+_SCHEME = "sqlite:///"
 
 
 class SqliteEngine:
@@ -152,6 +153,19 @@ class SqliteEngine:
             reader.close()
 
 
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of an SQLite database, None for PostgreSQL; raises StoreUnavailable."""
+    if url.startswith(("postgresql://", "postgres://")):
+        return None
+    path = url.removeprefix(_SCHEME)
+    if path == url or not path or path == ":memory:" or "\0" in path:
+        raise StoreUnavailable(
+            "A database is written sqlite:///file.db (from the working directory)"
+            " or sqlite:////folder/file.db, or postgresql://user@host/name."
+        )
+    return Path(path)
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
@@ -167,7 +181,7 @@ def _prepare(path: Path, *, create: bool) -> Path:
         revision = sqlite.prepare_file(file)
         if revision != schema.HEAD:
             if not create:
-                raise StoreUnavailable(f"The database {file} is not up to date.")
+                raise schema.not_up_to_date(str(file), revision)
             _migrate(file)
     return file
 

@@ -1,0 +1,91 @@
+"""Checks of the files: who can read them, where they lie, and whether there is room."""
+
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokenbooth.server.bootstrap import master_key_file
+from tokenbooth.server.checks.finding import Finding, advice, error, warning
+from tokenbooth.server.settings import Settings
+from tokenbooth.server.vault import VaultError
+
+_NETWORK_FILESYSTEMS = {
+    "9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs",
+    "nfs", "nfs4", "smb3", "smbfs",
+}  # fmt: skip
+_MOUNTS = Path("/proc/self/mounts")
+_LITTLE_BYTES = 500_000_000
+_LITTLE_SHARE = 0.05
+
+
+def check_files(settings: Settings, database: Path | None) -> Iterator[Finding]:
+    """Yield what is wrong with the files; `database` is SQLite's file, if that is the engine."""
+    if settings.tls_key:
+        yield from _readable(Path(settings.tls_key), "tls_key_readable", "private key of TLS")
+    try:
+        key = master_key_file(settings)
+    except VaultError as mistake:
+        yield error("master_key_unset", "Nothing says where the master key is.", str(mistake))
+    else:
+        yield from _readable(key, "master_key_readable", "master key")
+        yield from _apart(key, database)
+    if database is not None and database.exists():
+        for path in (database, Path(f"{database}-wal"), Path(f"{database}-shm")):
+            yield from _readable(path, "database_readable", "database")
+        yield from _place(database)
+
+
+def _readable(path: Path, about: str, what: str) -> Iterator[Finding]:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # that it is missing is told by whoever needs it
+    do = f"chmod {'600' if mode & stat.S_IWUSR else '400'} {path}"
+    if mode & stat.S_IRWXO:
+        yield error(about, f"Everybody on this machine can read or write the {what} {path}.", do)
+    elif mode & (stat.S_IRGRP | stat.S_IWGRP):
+        yield warning(about, f"The group of the {what} {path} can read or write it.", do)
+
+
+def _apart(key: Path, database: Path | None) -> Iterator[Finding]:
+    if database is not None and key.absolute().parent == database.absolute().parent:
+        yield advice(
+            "master_key_beside_database",
+            f"The master key lies beside the database, in {database.absolute().parent}: "
+            "one copy of that folder has both.",
+            "Move it, set TOKENBOOTH_MASTER_KEY_FILE, and keep a copy apart from the backups.",
+        )
+
+
+def _place(database: Path) -> Iterator[Finding]:
+    kind = filesystem_of(database.resolve(), _MOUNTS)
+    if kind in _NETWORK_FILESYSTEMS:
+        yield error(
+            "database_on_network",
+            f"The database {database} is on {kind}, where SQLite's locks do not hold.",
+            "Put it on a local disk, or use PostgreSQL.",
+        )
+    room = shutil.disk_usage(database.parent)
+    if room.free < min(_LITTLE_BYTES, room.total * _LITTLE_SHARE):
+        yield warning(
+            "disk_nearly_full",
+            f"{room.free // 1_000_000} MB are free where the database is.",
+            "Make room: with a full disk nothing can be changed, revoked or refreshed.",
+        )
+
+
+def filesystem_of(path: Path, mounts: Path) -> str | None:
+    """Return the type of the file system that holds the path, as the kernel's list has it."""
+    try:
+        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return None
+    found: tuple[int, str | None] = (-1, None)
+    for line in lines:
+        _, place, kind, *_ = line.split(" ")
+        folder = Path(place.replace("\\040", " "))
+        # Of two mounts in one place, the later one is seen.
+        if path.is_relative_to(folder) and len(folder.parts) >= found[0]:
+            found = (len(folder.parts), kind)
+    return found[1]

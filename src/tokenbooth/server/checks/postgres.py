@@ -1,0 +1,86 @@
+"""Checks of the PostgreSQL server itself."""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from tokenbooth.server.checks.finding import Finding, advice, error, warning
+from tokenbooth.server.settings import Settings, is_loopback
+from tokenbooth.server.stores import postgres_driver as postgres
+from tokenbooth.server.stores.postgres import POOL_SIZE
+
+_SLACK_SECONDS = 5.0
+_WAYS = 2  # each process has a pool for either way to ask
+_LISTENING = 1
+_NAMES = ("fsync", "full_page_writes", "synchronous_commit", "max_connections")
+
+
+async def check_postgres(settings: Settings, now: float) -> tuple[Finding, ...]:
+    """Return what is wrong with the server; raises StoreError when it cannot be asked."""
+    url = settings.database
+    with postgres.as_store_errors(url):
+        connection = await asyncpg.connect(url, timeout=postgres.CONNECT_SECONDS)
+        try:
+            # What sessions start with, whatever ours asked for.
+            rows = await connection.fetch(
+                "SELECT name, reset_val FROM pg_settings WHERE name = ANY($1)", list(_NAMES)
+            )
+            its_now = await connection.fetchval(
+                "SELECT extract(epoch FROM clock_timestamp())::float8"
+            )
+            is_encrypted = await connection.fetchval(
+                "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+            )
+        finally:
+            await connection.close()
+    found = [*_durability({row["name"]: row["reset_val"] for row in rows}, settings)]
+    if abs(its_now - now) > _SLACK_SECONDS:
+        found.append(
+            error(
+                "clock_differs",
+                f"This machine's clock and the database server's differ by {its_now - now:+.0f} s.",
+                "Set both by NTP: nodes compare what others wrote with their own time.",
+            )
+        )
+    if not is_encrypted and not _is_near(url):
+        found.append(
+            warning(
+                "database_not_encrypted",
+                "The connection to the database crosses the network without TLS.",
+                "Add sslmode=verify-full and sslrootcert to the URL.",
+            )
+        )
+    return tuple(found)
+
+
+def _durability(values: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
+    for name in ("fsync", "full_page_writes"):
+        if values.get(name) == "off":
+            yield error(
+                "database_may_lose_all",
+                f"The database server runs with {name} = off: a crash can damage everything.",
+                f"Set {name} = on there.",
+            )
+    if values.get("synchronous_commit") == "off":
+        yield advice(
+            "synchronous_commit_off",
+            "The database server acknowledges before it has written; our sessions ask for more.",
+            "Set synchronous_commit = on there, lest another program relies on it.",
+        )
+    wanted = settings.workers * (_WAYS * POOL_SIZE + _LISTENING)
+    allowed = int(values.get("max_connections", wanted))
+    if wanted > allowed:
+        yield warning(
+            "connections_few",
+            f"The workers of this node may want {wanted} connections, the server allows {allowed}.",
+            f"Raise max_connections above {wanted} times the number of nodes, or take fewer "
+            "workers.",
+        )
+
+
+def _is_near(url: str) -> bool:
+    """Whether the server is on this machine, as far as the URL tells."""
+    hosts, _ = postgres.parse_url(url)
+    names = [urlsplit(f"//{host}").hostname for host in hosts.split(",")]
+    return all(name is None or is_loopback(name) for name in names)
