@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokenbooth.management.access import grant
+from tokenbooth.management.access import grant, withdraw
 from tokenbooth.management.apis import create_api, show_api
 from tokenbooth.management.clients import create_client
 from tokenbooth.management.errors import Conflict
@@ -61,3 +61,16 @@ async def test_access_to_other_apis_is_no_right_here(booth):
 
     assert before == ()
     assert rights_of((await find_client(booth, "app")).client) == ("keys:read",)
+
+
+async def test_a_client_takes_nothing_back_that_was_withdrawn_from_it(desk):
+    """Its token was issued before, and still names the right."""
+    await desk.client("former", scope="clients:read clients:write")
+    assert (await desk.call("GET", "/clients/former", by="former")).status_code == 200
+
+    await withdraw(desk.booth, "former", api=NAME)
+    again = await desk.call("PUT", "/clients/former/access/management", {}, by="former")
+    seen = await desk.call("GET", "/clients/former", by="former")
+
+    assert (again.status_code, seen.status_code) == (403, 403)
+    assert rights_of((await find_client(desk.booth, "former")).client) == ()

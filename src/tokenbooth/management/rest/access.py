@@ -11,6 +11,7 @@ from tokenbooth.guard import Caller, Guard, Refusal
 from tokenbooth.guard.asgi import request_url, token_headers
 from tokenbooth.guard.possession import algorithms_text
 from tokenbooth.guard.refusal import RefusalWords
+from tokenbooth.management.bounds import management_scopes
 from tokenbooth.management.lookup import find_client
 from tokenbooth.management.rest.idempotency import HEADER, take_key
 from tokenbooth.management.rest.rights import NAME, SCOPES, rights_of
@@ -67,7 +68,8 @@ class Gate:
             Actor(
                 kind="client",
                 name=caller.client_id,
-                rights=frozenset(caller.scope.names),
+                # A token outlives what was withdrawn from its client, which must not take it back.
+                rights=management_scopes(registered.client).intersection(caller.scope.names),
                 account=registered.client.account,
                 source=request.state.source,
                 request_id=request.state.request_id,
