@@ -3,7 +3,7 @@
 import pytest
 
 from tokenbooth.management.accounts import create_account
-from tokenbooth.management.clients import create_client, set_enabled
+from tokenbooth.management.clients import create_client, delete_client, set_enabled
 from tokenbooth.management.errors import Missing, NotAllowed
 from tokenbooth.management.explain import explain_reason, explain_refusal, list_refusals
 from tokenbooth.management.issuers import create_issuer
@@ -137,3 +137,19 @@ def test_explains_a_code_and_a_reason():
     assert explain_reason("refresh_expired").why == "The refresh token has expired."
     with pytest.raises(Missing, match="Did you mean 'wrong_secret'"):
         explain_reason("wrong_secrt")
+
+
+async def test_whoever_takes_an_id_that_was_free_again_learns_nothing_of_its_past(
+    booth, acme, clock
+):
+    await refuse(booth, agent="acme's own program")
+    await delete_client(booth, "ada", force=True)
+    clock.travel(3600)
+    globex = member(booth, "globex")
+    await create_client(booth, client_id="ada", apis=["persons"], account="globex")
+    await refuse(booth, request_id="b" * 24)
+
+    with pytest.raises(Missing):
+        await explain_refusal(globex, ID)
+    assert [each.request_id for each in await list_refusals(globex)] == ["b" * 24]
+    assert (await explain_refusal(booth, ID)).refusal.agent == "acme's own program"

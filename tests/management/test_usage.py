@@ -3,7 +3,7 @@
 import pytest
 
 from tokenbooth.management.accounts import create_account
-from tokenbooth.management.clients import create_client
+from tokenbooth.management.clients import create_client, delete_client
 from tokenbooth.management.errors import BadInput, Missing, NotAllowed
 from tokenbooth.management.rights import ROLES
 from tokenbooth.management.usage import DAY, show_usage
@@ -94,3 +94,21 @@ async def test_refuses_spans_that_make_no_picture(counted):
 async def test_takes_the_right_to_read_the_trail(counted):
     with pytest.raises(NotAllowed):
         await show_usage(counted.acting_as(Actor(kind="client", rights=frozenset())))
+
+
+async def test_an_account_is_told_no_counts_of_whoever_had_the_id_before(booth, clock):
+    for name in ("acme", "globex"):
+        await create_account(booth, name=name)
+    hour = int(clock.now()) // HOUR * HOUR
+    await create_client(booth, client_id="ada", apis=["persons"], account="acme")
+    used = Usage(hour=hour, issuer="default", client_id="ada", outcome="issued", count=5)
+    await booth.store.record_activity(usage=[used])
+    await delete_client(booth, "ada", force=True)
+    clock.travel(2 * HOUR)
+    await create_client(booth, client_id="ada", apis=["persons"], account="globex")
+
+    globex = booth.acting_as(Actor(kind="member", rights=ROLES["member"], account="globex"))
+    found = await show_usage(globex, last=24 * HOUR)
+
+    assert (found.issued, found.clients) == (0, ())
+    assert (await show_usage(booth, last=24 * HOUR)).issued == 5

@@ -77,7 +77,7 @@ async def explain_refusal(booth: Booth, request_id: str) -> Explanation:
     refused = await booth.store.find_refused(request_id)
     registered = await _client_of(booth, refused) if refused is not None else None
     account = booth.actor.account
-    if account is not None and (registered is None or registered.client.account != account):
+    if refused is not None and account is not None and not _is_of(refused, registered, account):
         refused = None
     if refused is None:
         raise Missing(
@@ -113,6 +113,13 @@ async def list_refusals(
 
 async def _client_of(booth: Booth, refused: RefusedRequest) -> RegisteredClient | None:
     return await booth.store.get_client(refused.issuer, refused.client_id)
+
+
+def _is_of(refused: RefusedRequest, registered: RegisteredClient | None, account: str) -> bool:
+    if registered is None or registered.client.account != account:
+        return False
+    # Before it was made, somebody else may have had its id.
+    return registered.client.created_at <= refused.at
 
 
 def _view(refused: RefusedRequest) -> RefusalView:

@@ -57,18 +57,25 @@ _KEEP_REFUSED = text(
     ON CONFLICT (request_id) DO NOTHING
     """
 )
+_ENDS = usage.c.hour + 3600  # of a count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whose:
-    """Of which clients; None is any. Clients that do not exist are no account's."""
+    """Of which clients; None is any. Clients that do not exist are no account's.
+
+    Nor is what was before a client was made: somebody else may have had its id then.
+    """
 
     issuer: str | None
     client_id: str | None
     account: str | None
 
-    def conditions(self, table: Table) -> list[ColumnElement[bool]]:
-        """Return what holds for the rows of a table with issuer and client id."""
+    def conditions(self, table: Table, ends: ColumnElement[float]) -> list[ColumnElement[bool]]:
+        """Return what holds for the rows of a table with issuer and client id.
+
+        `ends` is when what a row tells of was over.
+        """
         found = [
             table.c[name] == value
             for name in ("issuer", "client_id")
@@ -79,6 +86,7 @@ class Whose:
                 clients.c.issuer == table.c.issuer,
                 clients.c.client_id == table.c.client_id,
                 clients.c.account == self.account,
+                clients.c.created_at <= ends,
             )
             found.append(own.exists())
         return found
@@ -151,7 +159,7 @@ def list_refused(
     """Return refusals, the latest first."""
     table = refused_requests
     whose = Whose(issuer=issuer, client_id=client_id, account=account)
-    chosen = select(table).where(*whose.conditions(table))
+    chosen = select(table).where(*whose.conditions(table, table.c.at))
     if before is not None:
         at, request_id = before
         same = and_(table.c.at == at, table.c.request_id > request_id)
@@ -162,7 +170,7 @@ def list_refused(
 
 def list_usage(connection: Connection, *, since: float, of: Whose) -> tuple[Usage, ...]:
     """Return counts, the oldest first."""
-    chosen = select(usage).where(usage.c.hour >= since, *of.conditions(usage))
+    chosen = select(usage).where(usage.c.hour >= since, *of.conditions(usage, _ENDS))
     order = (usage.c.hour, usage.c.issuer, usage.c.client_id, usage.c.outcome)
     return tuple(usage_of(row) for row in connection.execute(chosen.order_by(*order)))
 
@@ -172,7 +180,7 @@ def sum_usage(connection: Connection, *, since: float, step: int, of: Whose) -> 
     span = (usage.c.hour - usage.c.hour % step).label("span")
     chosen = (
         select(span, usage.c.outcome, func.sum(usage.c.count))
-        .where(usage.c.hour >= since, *of.conditions(usage))
+        .where(usage.c.hour >= since, *of.conditions(usage, _ENDS))
         .group_by(span, usage.c.outcome)
         .order_by(span, usage.c.outcome)
     )
@@ -186,7 +194,7 @@ def busiest_clients(
     connection: Connection, *, since: float, limit: int, of: Whose
 ) -> tuple[Usage, ...]:
     """Return the sums of those clients that count most."""
-    wanted = (usage.c.hour >= since, *of.conditions(usage))
+    wanted = (usage.c.hour >= since, *of.conditions(usage, _ENDS))
     most = (
         select(usage.c.issuer, usage.c.client_id)
         .where(*wanted)
