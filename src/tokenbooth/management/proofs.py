@@ -10,7 +10,7 @@ from tokenbooth.management.credentials import (
     find_own,
     view_credential,
 )
-from tokenbooth.management.errors import BadInput, Conflict
+from tokenbooth.management.errors import BadInput, Conflict, NotAllowed
 from tokenbooth.management.issuers import find_issuer
 from tokenbooth.management.names import check_text
 from tokenbooth.management.revise import client_event, revise
@@ -22,6 +22,7 @@ from tokenbooth.server.audit_records import Event
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.client_keys import KIND as KEY_KIND
 from tokenbooth.server.client_keys import algorithm_of
+from tokenbooth.server.federation import KIND as TRUST_KIND
 from tokenbooth.server.profiles import profile_of
 from tokenbooth.server.records import Client, Credential, CredentialKind, Issuer
 from tokenbooth.server.secrets import new_credential_id
@@ -90,6 +91,9 @@ async def add_proofs(
     async def attempt() -> Added:
         registered = await find_own(booth, client_id, issuer=issuer)
         client = registered.client
+        if booth.actor.account is not None and any(proof.kind == TRUST_KIND for proof in proofs):
+            # Claims are copied from its tokens, and what tokens carry is the operators' to say.
+            raise NotAllowed("Only an operator lets another issuer speak for a client: ask them.")
         owner = await find_issuer(booth, client.issuer)
         check_proofs(owner, [proof.method for proof in proofs], proofs)
         known = {(each.kind, each.data) for each in registered.credentials}
