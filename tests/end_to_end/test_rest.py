@@ -56,6 +56,8 @@ OPERATIONS = [
     ("GET", "/clients/none/credentials", None, "clients:read"),
     ("POST", "/clients/none/credentials", {}, "credentials:write"),
     ("POST", "/clients/none/credentials/public-keys", {}, "credentials:write"),
+    ("POST", "/clients/none/credentials/certificates", {}, "credentials:write"),
+    ("POST", "/clients/none/credentials/federated-identities", {}, "credentials:write"),
     ("POST", "/clients/none/credentials/rotate", {}, "credentials:write"),
     ("GET", "/clients/none/credentials/none", None, "clients:read"),
     ("PATCH", "/clients/none/credentials/none", {}, "credentials:write"),
@@ -97,6 +99,7 @@ OPERATIONS = [
     ("DELETE", "/invitations/none", None, "members:write"),
     ("GET", "/audit", None, "audit:read"),
     ("GET", "/audit/head", None, "audit:read"),
+    ("GET", "/audit/verification", None, "audit:read"),
     ("GET", "/refusals", None, "audit:read"),
     ("GET", "/refusals/none", None, "audit:read"),
     ("GET", "/usage", None, "audit:read"),
@@ -302,6 +305,12 @@ def test_a_caller_widens_no_access_to_this_api_beyond_its_own(rest: Management) 
         ("POST", "/credentials", {}),
         ("POST", "/credentials/rotate", {}),
         ("POST", "/credentials/public-keys", {"jwks_uri": "https://keys.example.com/jwks"}),
+        ("POST", "/credentials/certificates", {"san_dns": "app.example.com"}),
+        (
+            "POST",
+            "/credentials/federated-identities",
+            {"trust": {"issuer": "https://ci.example.com", "rules": ["sub=app"]}},
+        ),
     ],
 )
 def test_a_caller_gets_no_credential_of_a_client_that_may_do_more_than_itself(

@@ -41,6 +41,24 @@ async def test_searches_the_trail(desk):
     assert (await desk.call("GET", "/audit?text=acme-app&type=client")).json()["items"] == [made]
 
 
+async def test_proves_that_the_trail_is_whole(desk):
+    head = (await desk.call("GET", "/audit/head")).json()
+    noted = f"{head['seq']}:{head['hash']}"
+    moved = f"{head['seq']}:{'0' * 64}"
+
+    whole = (await desk.call("GET", "/audit/verification")).json()
+    since = (await desk.call("GET", f"/audit/verification?from={noted}")).json()
+    broken = (await desk.call("GET", f"/audit/verification?from={moved}")).json()
+
+    assert (whole["broken_at"], whole["entries"]) == (None, whole["head"]["seq"])
+    assert (since["broken_at"], since["head"]["seq"] >= head["seq"]) == (None, True)
+    assert (broken["broken_at"], broken["mistake"]) == (
+        head["seq"],
+        "is not the one that was noted",
+    )
+    assert (await desk.call("GET", "/audit/verification?from=x")).status_code == 422
+
+
 @pytest.mark.parametrize(
     "query", ["since=0.5", "since=yesterday", "type=client_creatd", "cursor=WyJ4Il0", "limit=0"]
 )

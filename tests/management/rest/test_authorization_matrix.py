@@ -48,6 +48,11 @@ ROUTES = {
         OWN,
         {"jwks_uri": "https://keys.example.com/jwks"},
     ),
+    "POST /clients/{client_id}/credentials/certificates": (OWN, {"san_dns": "app.example.com"}),
+    "POST /clients/{client_id}/credentials/federated-identities": (
+        WHOLE,  # it brings a further grant
+        {"trust": {"issuer": "https://ci.example.com", "rules": ["sub=project:app"]}},
+    ),
     "POST /clients/{client_id}/credentials/rotate": (OWN, {}),
     "GET /clients/{client_id}/credentials/{credential_id}": (OWN, None),
     "PATCH /clients/{client_id}/credentials/{credential_id}": (OWN, {"label": "new"}),
@@ -87,6 +92,7 @@ ROUTES = {
     "DELETE /invitations/{invitation_id}": (OWN, None),
     "GET /audit": (LIST, None),
     "GET /audit/head": (WHOLE, None),
+    "GET /audit/verification": (WHOLE, None),
     "GET /refusals": (LIST, None),
     "GET /refusals/{request_id}": (SHARED, None),  # nothing is there under this id
     "GET /usage": (LIST, None),

@@ -33,6 +33,7 @@ from tokenbooth.management.rest import (
     issuers,
     keys,
     members,
+    proofs,
     rotation,
 )
 from tokenbooth.management.rest.access import Gate
@@ -96,6 +97,7 @@ def build(*, booth: Booth, guard: Guard, base_url: str) -> FastAPI:
         apis,
         clients,
         credentials,
+        proofs,
         rotation,
         access_requests,
         instructions,

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from tokenbooth.management import audit as management
 from tokenbooth.management import explain, usage
-from tokenbooth.management.audit import EventView, HeadView
+from tokenbooth.management.audit import EventView, HeadView, Verification
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.explain import Explanation, RefusalView
 from tokenbooth.management.rest.access import BoothHere, require
@@ -90,6 +90,22 @@ async def show_head(booth: BoothHere) -> HeadView:
     Note them elsewhere, to prove later that nothing before was changed or lost.
     """
     return await management.trail_head(booth)
+
+
+@router.get("/audit/verification", responses=responses())
+async def verify_trail(
+    booth: BoothHere,
+    noted: Annotated[
+        str | None,
+        Query(alias="from", max_length=100, description="A head that was noted: SEQ:HASH."),
+    ] = None,
+) -> Verification:
+    """Walk along the trail, and find what was changed, put in, taken out or moved.
+
+    `broken_at` is null where it is whole. It reads every entry: ask seldom, or from a noted head.
+    """
+    head = None if noted is None else management.read_head(noted)
+    return await management.verify_trail(booth, noted=head)
 
 
 @router.get("/refusals", responses=responses())

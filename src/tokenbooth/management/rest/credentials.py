@@ -1,7 +1,7 @@
 """/clients/…/credentials: add, rotate, list and remove what clients prove themselves with."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from msgspec import UNSET
@@ -17,10 +17,8 @@ from tokenbooth.management.credentials import (
     NewSecret,
 )
 from tokenbooth.management.errors import BadInput
-from tokenbooth.management.proofs import Added, add_proofs
 from tokenbooth.management.rest.access import BoothHere, KeeperHere, require
 from tokenbooth.management.rest.bodies import Body, OneIssuer, Text
-from tokenbooth.management.rest.clients import proofs_of
 from tokenbooth.management.rest.conditions import EditedAs, LookedAt
 from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
@@ -33,15 +31,6 @@ Seconds = Annotated[int, Field(ge=1, le=LONGEST_VALIDITY, description="Seconds."
 class AnotherSecret(Body):
     """A secret to make beside those that the client has."""
 
-    label: Text = ""
-    expires_in: Seconds | None = None
-
-
-class PublicKeys(Body):
-    """Public keys to add: the keys themselves, or where the client publishes them."""
-
-    jwks: dict[str, Any] | None = Field(default=None, description="A JWK or JWKS (RFC 7517).")
-    jwks_uri: str | None = None
     label: Text = ""
     expires_in: Seconds | None = None
 
@@ -127,34 +116,6 @@ async def add_secret(
         await management.add_secret(
             booth, client_id, issuer=client.issuer, label=body.label, expires_in=body.expires_in
         )
-    )
-
-
-@router.post(
-    "/public-keys",
-    status_code=201,
-    dependencies=[require("credentials:write")],
-    responses=responses(400, 404, 408, 409, 413, 415),
-)
-async def add_public_keys(
-    booth: BoothHere,
-    keeper: KeeperHere,
-    client_id: str,
-    body: PublicKeys,
-    issuer: OneIssuer = None,
-) -> Added:
-    """Let a client prove itself with its own keys (private_key_jwt)."""
-    client = await keeper.check_client(client_id, issuer)
-    proofs = proofs_of(body.jwks, body.jwks_uri)
-    if not proofs:
-        raise BadInput("Give jwks or jwks_uri.")
-    return await add_proofs(
-        booth,
-        client_id,
-        proofs,
-        issuer=client.issuer,
-        label=body.label,
-        expires_in=body.expires_in,
     )
 
 
