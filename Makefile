@@ -59,7 +59,7 @@ docs: $(STAMPS)/dev ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: $(STAMPS)/uv ## Lock the dependencies of pyproject.toml (UPGRADE=1 for newer versions)
-	$(COMPILE) pyproject.toml --extra server --group build --output-file requirements/run.lock
+	$(COMPILE) pyproject.toml --extra server --extra postgres --group build --output-file requirements/run.lock
 	$(COMPILE) pyproject.toml --all-extras --group dev --constraints requirements/run.lock \
 		--output-file requirements/dev.lock
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.lock

@@ -1,6 +1,7 @@
-"""A real nginx that ends TLS in front of the service."""
+"""A real nginx that ends TLS in front of the service, configured as deploy/ ships it."""
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -8,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOW = "nginx is not installed; the tests of proxies need it: apt-get install nginx-light"
+SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx" / "tokenbooth.conf"
 
-_CONFIGURATION = """
+# What a distribution's nginx.conf has around conf.d/*.conf.
+_AROUND = """
 daemon off;
 master_process off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
-events {{ worker_connections 64; }}
+events {{ worker_connections 256; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -22,21 +25,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    ssl_certificate {folder}/server.pem;
-    ssl_certificate_key {folder}/server.key;
-    ssl_client_certificate {folder}/ca.pem;
-    ssl_verify_client {verify};
-    ssl_session_tickets off;
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        location / {{
-            proxy_pass {upstream};
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            {headers}
-        }}
-    }}
+    include {folder}/tokenbooth.conf;
 }}
 """
 
@@ -53,18 +42,50 @@ def free_port():
         return taken.getsockname()[1]
 
 
-@contextlib.contextmanager
-def nginx(folder, port, upstream, *, verify="optional", headers=""):
-    """Run nginx while inside; `folder` holds server.pem, server.key and ca.pem."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    assert program, HOW
+def program():
+    """Where nginx is."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    assert found, HOW
+    return found
+
+
+def fitted(folder, port, upstreams, *, verify="optional"):
+    """The shipped configuration with these addresses and files; `verify` None: no certificates."""
+    text = SHIPPED.read_text("utf-8")
+    (node,) = re.findall(r"^ *server 127\.0\.0\.1:8080 .*\n", text, re.MULTILINE)
+    nodes = [node.replace("127.0.0.1:8080", url.rpartition("/")[2]) for url in upstreams]
+    replaced = {
+        node: "".join(nodes),
+        "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+        "/etc/tokenbooth/tls/chain.pem": f"{folder}/server.pem",
+        "/etc/tokenbooth/tls/key.pem": f"{folder}/server.key",
+    }
+    if verify is not None:
+        replaced |= {
+            "#ssl_client_certificate /etc/tokenbooth/tls/client-authorities.pem;": (
+                f"ssl_client_certificate {folder}/ca.pem;"
+            ),
+            "#ssl_verify_client optional;": f"ssl_verify_client {verify};",
+        }
+    for shipped, ours in replaced.items():
+        assert text.count(shipped) == 1, shipped
+        text = text.replace(shipped, ours)
+    return text
+
+
+def write(folder, port, upstreams, **variant):
+    """Write the whole configuration into the folder and return its main file."""
+    (folder / "tokenbooth.conf").write_text(fitted(folder, port, upstreams, **variant))
     configuration = folder / "nginx.conf"
-    configuration.write_text(
-        _CONFIGURATION.format(
-            folder=folder, port=port, upstream=upstream, verify=verify, headers=headers
-        )
-    )
-    command = [program, "-c", str(configuration), "-p", str(folder), "-e", f"{folder}/error.log"]
+    configuration.write_text(_AROUND.format(folder=folder))
+    return configuration
+
+
+@contextlib.contextmanager
+def nginx(folder, port, *upstreams, **variant):
+    """Run nginx while inside; `folder` holds server.pem, server.key and ca.pem."""
+    configuration = write(folder, port, upstreams, **variant)
+    command = [program(), "-c", str(configuration), "-p", str(folder), "-e", f"{folder}/error.log"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
         for _ in range(200):

@@ -18,7 +18,6 @@ from tokenbooth.management.apis import create_api
 from tokenbooth.protocol.certificate import thumbprint
 
 OWN = make("CN=own", is_ca=None)
-FORWARDS = "proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;"
 HEADER = "X-SSL-Client-Cert:escaped-pem"
 FORM = {"grant_type": "client_credentials"}
 
@@ -60,7 +59,7 @@ def proxied(folder, *options, trusted="127.0.0.1/32", verify="optional", **varia
         service.manage(
             lambda booth: create_api(booth, name="p", audience="https://p.example", scopes="read")
         )
-        with nginx(folder, port, service.url, headers=FORWARDS, verify=verify) as proxy:
+        with nginx(folder, port, service.url, verify=verify) as proxy:
             booth = Proxied(service, proxy, folder)
             booth.create("ada", "--subject-dn", "CN=ada,O=Example")
             yield booth
@@ -94,6 +93,12 @@ def test_what_a_caller_writes_into_the_header_never_passes_the_proxy(booth):
     for headers in forged(ADA):
         assert booth.token("ada", headers=headers).status_code == 401
         assert booth.token("ada", BOB, headers=headers).status_code == 401
+
+
+def test_metrics_are_not_for_whoever_comes_through_the_proxy(booth):
+    with httpx2.Client(verify=booth.tls(), trust_env=False) as http:
+        assert http.get(f"{booth.proxy.url}/metrics").status_code == 404
+        assert http.get(f"{booth.proxy.url}/readyz").status_code == 200
 
 
 def test_who_goes_around_the_proxy_is_not_believed(booth):

@@ -1,5 +1,6 @@
 """Checks of the files: who can read them, where they lie, and whether there is room."""
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -38,13 +39,16 @@ def check_files(settings: Settings, database: Path | None) -> Iterator[Finding]:
 
 def _readable(path: Path, about: str, what: str) -> Iterator[Finding]:
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except OSError:
         return  # that it is missing is told by whoever needs it
+    mode = status.st_mode
     do = f"chmod {'600' if mode & stat.S_IWUSR else '400'} {path}"
     if mode & stat.S_IRWXO:
         yield error(about, f"Everybody on this machine can read or write the {what} {path}.", do)
-    elif mode & (stat.S_IRGRP | stat.S_IWGRP):
+    # What is another's and shown to us through a group, as secrets are that a machine hands to a
+    # service, cannot be kept closer.
+    elif mode & stat.S_IWGRP or (mode & stat.S_IRGRP and status.st_uid == os.geteuid()):
         yield warning(about, f"The group of the {what} {path} can read or write it.", do)
 
 
