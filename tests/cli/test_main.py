@@ -119,13 +119,19 @@ def test_a_reader_that_has_seen_enough_causes_no_traceback(persons: Command) -> 
 
 
 @pytest.mark.parametrize(
-    "arguments", [["token", "get", "--help"], ["token", "inspect", "tbo_x"], ["--help"]]
+    "arguments",
+    [
+        ["token", "get", "--help"],
+        ["token", "inspect", "tbo_x"],
+        ["doctor", "--issuer", "http://127.0.0.1:1", "--json"],
+        ["--help"],
+    ],
 )
 def test_client_side_commands_import_no_part_of_the_service(arguments: list[str]) -> None:
     code = (
         "import sys\n"
         "from tokenbooth.cli.main import run\n"
-        f"assert run({arguments!r}) == 0\n"
+        f"assert run({arguments!r}) in (0, 3)\n"
         "heavy = ('sqlalchemy', 'alembic', 'tokenbooth.server', 'fastapi', 'uvicorn')\n"
         "print([each for each in heavy if each in sys.modules], file=sys.stderr)\n"
     )

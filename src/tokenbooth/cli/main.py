@@ -40,6 +40,7 @@ class Program(LazyGroup):
                 ("accounts", "Manage accounts: the customers that own clients."),
                 ("members", "Manage the people who sign in to the console."),
                 ("token", "Get and inspect access tokens."),
+                ("doctor", "Find out why no token comes."),
                 ("audit", "Search, verify and export the audit trail."),
                 ("explain", "Say why a request was refused, and what to do."),
                 ("usage", "Show what clients ask for and what they are refused."),

@@ -79,7 +79,7 @@ def get_token(order: Order, *, as_json: bool) -> None:
         raise Failure(
             Outcome.USAGE, "Give --issuer URL, or --token-url URL if the issuer has no metadata."
         )
-    dialect = _dialect(order.dialect)
+    dialect = dialect_named(order.dialect)
     proof = _proof(order)
     tls = default_tls()
     fetch = HttpFetch(allow_plain_http_for_development=order.allow_plain_http, tls=tls)
@@ -162,14 +162,7 @@ def _read(place: str, what: str, option: str) -> Secret:
     if place == "-":
         # A key has many lines: only what is one line can be asked for without showing it.
         return Secret(read_stdin(what, is_hidden=what != "private key"))
-    if not place.startswith(("env:", "file:")):
-        # The typed text may be a live secret: it is not repeated.
-        raise Failure(
-            Outcome.USAGE,
-            f"Say where the {what} is, not what it is: {option} env:NAME, {option} file:PATH, or "
-            f"{option} - to read it from stdin. A secret on the command line can be read in the "
-            "list of processes and in the shell's history; if that was one, rotate it.",
-        )
+    refuse_typed_secret(place, what, option)
     # Read before anything goes out: a missing variable is found without a network.
     try:
         return secret_reader(place, what)()
@@ -177,7 +170,20 @@ def _read(place: str, what: str, option: str) -> Secret:
         raise Failure(Outcome.USAGE, str(error)) from error
 
 
-def _dialect(name: str) -> Dialect:
+def refuse_typed_secret(place: str, what: str, option: str) -> None:
+    """Refuse what is no place of a secret, for it may be the secret; raises Failure."""
+    if place != "-" and not place.startswith(("env:", "file:")):
+        # The typed text may be a live secret: it is not repeated.
+        raise Failure(
+            Outcome.USAGE,
+            f"Say where the {what} is, not what it is: {option} env:NAME, {option} file:PATH, or "
+            f"{option} - to read it from stdin. A secret on the command line can be read in the "
+            "list of processes and in the shell's history; if that was one, rotate it.",
+        )
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return a dialect by its name or file; raises Failure."""
     try:
         return find_dialect(name)
     except DialectRefused as error:

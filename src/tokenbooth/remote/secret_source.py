@@ -43,15 +43,34 @@ def secret_reader(source: SecretSource, what: str = "client secret") -> Callable
     return lambda: _from_function(source, what)
 
 
+def raw_secret(place: str, what: str = "client secret") -> str:
+    """Return what lies at `"env:NAME"` or `"file:PATH"`, line breaks and all.
+
+    For whoever wants to know what is around a secret, or that nothing is in the place.
+    """
+    kind, _, name = place.partition(":")
+    text, fix = _in_environment(name, what) if kind == "env" else _in_file(name, what)
+    _refuse_foreign_bytes(text, fix)
+    return text
+
+
 def _from_environment(name: str, what: str) -> Secret:
+    return _checked(*_in_environment(name, what))
+
+
+def _in_environment(name: str, what: str) -> tuple[str, str]:
     fix = f"Set the environment variable {name} to the {what}"
     text = os.environ.get(name)
     if text is None:
         raise SecretUnavailable(f"{fix}: it is not set.")
-    return _checked(text, fix)
+    return text, fix
 
 
 def _from_file(name: str, what: str) -> Secret:
+    return _checked(*_in_file(name, what))
+
+
+def _in_file(name: str, what: str) -> tuple[str, str]:
     try:
         with Path(name).expanduser().open("rb") as file:
             data = file.read(MAX_SECRET_BYTES + 1)
@@ -62,11 +81,10 @@ def _from_file(name: str, what: str) -> Secret:
         raise SecretUnavailable(f"Check the file {name!r}: it is too large for a {what}.")
     fix = f"Write the {what} as UTF-8 into {name!r}"
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8"), fix
     except UnicodeDecodeError:
         # Without the cause: its text would show bytes of the file.
         raise SecretUnavailable(f"{fix}: it is no UTF-8 text.") from None
-    return _checked(text, fix)
 
 
 def _from_function(function: Callable[[], str | Secret], what: str) -> Secret:
@@ -88,9 +106,13 @@ def _checked(text: str, fix: str) -> Secret:
     text = text.rstrip("\r\n")
     if not text:
         raise SecretUnavailable(f"{fix}: it is empty.")
+    _refuse_foreign_bytes(text, fix)
+    return Secret(text)
+
+
+def _refuse_foreign_bytes(text: str, fix: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         # Python reads foreign bytes of the environment as surrogates, which nobody can send.
         raise SecretUnavailable(f"{fix}: it is no UTF-8 text.") from None
-    return Secret(text)

@@ -1,0 +1,1 @@
+"""What `tokenbooth doctor` looks at, one file for each group of checks."""
