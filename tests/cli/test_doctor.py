@@ -457,6 +457,12 @@ def test_an_issuer_without_metadata_is_asked_at_the_token_url(tokenbooth, vendor
     without = tokenbooth(*vendor.order())
     ended = tokenbooth(*vendor.order("--token-url", f"{vendor.url}/token"))
 
+    alone = tokenbooth(
+        "doctor", "--token-url", f"{vendor.url}/token", "--client-id", "app",
+        "--secret", "env:MY_SECRET", "--json",
+    )  # fmt: skip
+
+    assert alone.code == 0
     assert (without.code, without.data["first_failed"]) == (6, "discovery")
     assert ended.code == 0
     assert verdicts(ended)["token"] == "ok"
@@ -479,6 +485,16 @@ def test_a_redirect_is_shown_and_not_followed(tokenbooth, vendor):
     assert "https://auth.example/.well-known/x" in found(ended, "redirect")["seen"]
     assert "secret=1" not in ended.out
     assert "https://" in found(ended, "redirect")["causes"][0]
+
+
+def test_a_redirect_beside_the_metadata_is_no_fault(tokenbooth, vendor):
+    vendor.server.on(PLACE, Reply(status=302, headers={"Location": "/login"}))
+    vendor.server.on("/.well-known/openid-configuration", as_json(vendor.metadata))
+
+    ended = tokenbooth(*vendor.order())
+
+    assert ended.code == 0
+    assert verdicts(ended)["redirect"] == "ok"
 
 
 @pytest.mark.parametrize(("ahead", "words"), [(-3600, "1 hour ahead of"), (3600, "behind")])

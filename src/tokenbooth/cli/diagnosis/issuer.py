@@ -44,7 +44,6 @@ def check_issuer(case: Case, timeout: float) -> Findings:
             return
         if not answers:
             yield _clock(case, answer)
-            yield _redirect(place, answer)
         answers[place] = answer
         if issuer is None or answer.status != 200:
             continue
@@ -54,11 +53,14 @@ def check_issuer(case: Case, timeout: float) -> Findings:
             refusals[_explained(error, issuer, answer)] = None
             continue
         case.metadata = metadata
-        yield _found(metadata, place)
+        yield ok("redirect", "none on the way to the metadata")
+        yield _found(metadata, place, case.order.token_url)
         return
     if issuer is None:
+        # How a token endpoint answers GET says nothing about POST: the check token will tell.
         yield skipped("discovery", "no --issuer was given")
         return
+    yield _redirect(answers)
     finding = _none(issuer, answers, list(refusals))
     if case.order.token_url is not None:
         # The token can still be had, at the address that was given.
@@ -133,8 +135,11 @@ def _clock(case: Case, answer: Response) -> Finding:
     )
 
 
-def _redirect(place: str, answer: Response) -> Finding:
-    if not 300 <= answer.status <= 399:
+def _redirect(answers: dict[str, Response]) -> Finding:
+    """Name the first redirect, for it may be why there is no metadata."""
+    led = ((place, each) for place, each in answers.items() if 300 <= each.status <= 399)
+    place, answer = next(led, ("", None))
+    if answer is None:
         return ok("redirect", "none")
     target = shown(answer.headers.get("location", ""))
     fix = "Give the final address: credentials follow no redirect, for they would go anywhere."
@@ -164,9 +169,9 @@ def _explained(error: MetadataRefused, issuer: str, answer: Response) -> str:
     return str(error)
 
 
-def _found(metadata: ServerMetadata, place: str) -> Finding:
+def _found(metadata: ServerMetadata, place: str, token_url: str | None) -> Finding:
     seen = f"metadata at {shown(place)}"
-    endpoint = metadata.token_endpoint
+    endpoint = token_url or metadata.token_endpoint
     if endpoint is None:
         return failed(
             "discovery",

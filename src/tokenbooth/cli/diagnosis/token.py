@@ -61,7 +61,8 @@ def check_token(case: Case, timeout: float) -> Findings:
     try:
         located = _endpoint(case, fetch).locate(timeout=timeout)
     except (FetchFailed, MetadataRefused) as error:
-        yield failed("token", Outcome.FAILED, str(error), "See what the check discovery says.")
+        outcome = Outcome.NETWORK if isinstance(error, FetchFailed) else Outcome.FAILED
+        yield failed("token", outcome, str(error), "See what the check named discovery says.")
         return
     first = _ask(case, fetch, secret, located, timeout)
     second = _second_try(case, first)
