@@ -211,6 +211,18 @@ class ClientStore(Protocol):
         """Return who used the client's credentials from where, the latest first."""
 
 
+class CountStore(Protocol):
+    """How many there are of what: over the whole database, so not to be asked often."""
+
+    async def count_clients(self) -> Mapping[tuple[str, bool], int]:
+        """Return how many clients there are, by issuer and whether they are enabled."""
+
+    async def count_ending_credentials(
+        self, *, now: float, before: float
+    ) -> Mapping[tuple[str, str], int]:
+        """Return how many credentials end in that time without a successor, by issuer and kind."""
+
+
 class KeyStore(Protocol):
     """The service's own keys, sealed."""
 
@@ -289,6 +301,7 @@ class Store(
     SessionStore,
     RequestStore,
     ActivityStore,
+    CountStore,
     ChangeFeed,
     Protocol,
 ):
