@@ -307,3 +307,25 @@ def test_a_missing_file_is_a_usage_error(imports: Importer) -> None:
     assert imports.call("import", "auth0", "none").code == 2
     config = imports.call("import", "auth0", str(EXPORTS / "auth0"), "--keywords", "none.json")
     assert config.code == 2
+
+
+@pytest.mark.parametrize("system", ["keycloak", "auth0"])
+def test_what_a_file_says_does_nothing_to_the_terminal(
+    tokenbooth: Command, tmp_path: Path, system: str
+) -> None:
+    names = ["\x1b]0;owned\x07", "\x1b[2Jnothing to see", "\ud800", "line\nbreak"]
+    clients = [
+        {"clientId": name, "client_id": name, "name": name, "serviceAccountsEnabled": True}
+        | {"app_type": "non_interactive", "secret": "x" * 40}
+        for name in names
+    ]
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps({"realm": "r", "clients": clients}), "ascii")
+
+    for ended in (
+        tokenbooth("import", system, str(file)),
+        tokenbooth("import", system, str(file), "--json"),
+    ):
+        assert ended.code == 0, ended.err
+        assert "\x1b" not in ended.out + ended.err
+    assert "\ufffd]0;owned\ufffd" in tokenbooth("import", system, str(file)).out

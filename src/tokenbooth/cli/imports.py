@@ -1,12 +1,12 @@
 """tokenbooth import: take over the clients of another system."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import click
-import msgspec
 
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
@@ -98,7 +98,8 @@ async def auth0_(
     """
     filled = {} if keywords is None else _read(keywords, auth0_files.keywords_at)
     tenant = _read(file, lambda path: auth0_files.tenant_at(path, filled))
-    data = msgspec.json.encode([tenant.clients, tenant.apis, tenant.grants], enc_hook=str)
+    # In ASCII: whatever a text holds, it has a digest.
+    data = json.dumps([tenant.clients, tenant.apis, tenant.grants], default=str).encode()
     found = auth0.read(tenant)
     await _import(booth, out, found, issuer=issuer, file=file, data=data, dry_run=dry_run)
 

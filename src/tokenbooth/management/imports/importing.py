@@ -54,12 +54,14 @@ async def prepare_import(booth: Booth, found: Found, *, issuer: str) -> Import:
     state = await gather(booth, clients=pairs)
     merged = merge(booth, found, state, issuer)
     reports = [
-        ClientReport(client_id=each.client_id, outcome="skipped", reason=each.why)
+        ClientReport(
+            client_id=_printable(each.client_id), outcome="skipped", reason=_printable(each.why)
+        )
         for each in found.skipped
     ]
     wanted, plan, refused = _without_faults(booth, merged, state)
     reports += [
-        ClientReport(client_id=client_id, outcome="skipped", reason=why)
+        ClientReport(client_id=_printable(client_id), outcome="skipped", reason=_printable(why))
         for client_id, why in refused.items()
     ]
     outcomes = _outcomes(plan)
@@ -161,6 +163,11 @@ def _report(client_id: str, outcome: Outcome, notes: Notes) -> ClientReport:
     return ClientReport(
         client_id=client_id,
         outcome=outcome,
-        needs=notes.needs,
-        lost=tuple(dict.fromkeys(notes.lost)),
+        needs=_printable(notes.needs),
+        lost=tuple(dict.fromkeys(map(_printable, notes.lost))),
     )
+
+
+def _printable(text: str) -> str:
+    """Return what a file says as a terminal may show it: nothing in it is done."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
