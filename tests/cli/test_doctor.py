@@ -154,7 +154,6 @@ def test_says_what_surrounds_the_secret_and_goes_on_without(tokenbooth, vendor, 
         ("https://auth.example.com/token", "a URL"),
         ("eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", "a token"),
         ("Bearer abc", "a header"),
-        ("app", "client ID"),
         ("$MY_OTHER_SECRET", "a variable"),
         ('{"client_secret": "abc"}', "JSON"),
         ("<your secret here>", "placeholder"),
@@ -172,6 +171,18 @@ def test_names_what_is_there_instead_of_a_secret_and_sends_it_nowhere(
     assert ended.code == 2
     assert words in found(ended, "secret")["seen"]
     assert vendor.server.seen_at("/token") == []
+
+
+@pytest.mark.parametrize(("value", "words"), [("app", "client ID"), ("changeme", "placeholder")])
+def test_doubts_what_is_hardly_a_secret_and_tries_it(tokenbooth, vendor, monkeypatch, value, words):
+    monkeypatch.setenv("MY_SECRET", value)
+
+    ended = tokenbooth(*vendor.order())
+
+    assert ended.code == 0
+    assert verdicts(ended)["secret"] == "warning"
+    assert words in found(ended, "secret")["seen"]
+    assert verdicts(ended)["token"] == "ok"
 
 
 def test_guesses_which_variable_was_meant(tokenbooth, vendor, tmp_path):

@@ -113,7 +113,7 @@ def _not_trusted(
     certificate: x509.Certificate | None,
     clock: Clock,
 ) -> Finding:
-    seen = f"the certificate of {host} is not trusted: {error.verify_message}"
+    seen = f"the certificate of {host} is not trusted: {error.verify_message.rstrip('.')}"
     if certificate is not None:
         seen += (
             f". It is for {', '.join(_names(certificate)) or 'no name'}, good from "

@@ -23,14 +23,16 @@ _OTHER_THINGS = (
     (r"eyJ[\w-]+\.[\w-]+\.", "a token (JWT)", "Put the client secret there, not a token."),
     (r"(?i:bearer|basic) ", "the value of a header", "Put the bare client secret there."),
     (r"-----BEGIN ", "a private key or certificate", "Put the client secret there."),
-    (r"\{", "JSON", "Take the value of client_secret out of the JSON, without the quotes."),
+    (r"\{\s*\"", "JSON", "Take the value of client_secret out of the JSON, without the quotes."),
     (r"\$\{?\w+\}?$", "the name of a variable that was not filled in",
      "Let the shell or the template fill it in: single quotes, for one, prevent that."),
     (r"(?:env|file):", "the place of a secret", "Put the secret itself there."),
     (r"<.*>$", "a placeholder", "Put the client secret in its place."),
-    (r"(?i:change[-_ ]?me|your[-_ ]?(?:client[-_ ]?)?secret|todo|secret|null|none|undefined)$",
-     "a placeholder", "Put the client secret in its place."),
 )  # fmt: skip
+# What a server for trials may take, and others hardly.
+_PLACEHOLDER = re.compile(
+    r"(?i:change[-_ ]?me|your[-_ ]?(?:client[-_ ]?)?secret|secret|null|none|undefined)"
+)
 
 
 def check_secret(case: Case) -> Findings:
@@ -55,8 +57,8 @@ def check_secret(case: Case) -> Findings:
         return
     case.mask.add(bare, client_id=case.order.client_id)
     case.secret = Secret(bare)
-    seen = f"{where}: {len(bare)} characters"
-    wrong = _what_is_wrong(case.secret, case.order.client_id)
+    seen = f"{where}: {_counted(len(bare), 'character')}"
+    wrong = _what_is_wrong(case.secret)
     if wrong is not None:
         # What is certainly no secret goes nowhere: it may be one of something else.
         case.secret, case.withheld = None, "there is no usable secret"
@@ -73,6 +75,10 @@ def check_secret(case: Case) -> Findings:
             "along. Write it with printf %s, and in a .env file between single quotes or none, "
             "as the reader of that file wants it.",
         )
+        return
+    if bare == case.order.client_id or _PLACEHOLDER.fullmatch(bare):
+        what = "the client ID" if bare == case.order.client_id else "a placeholder"
+        yield warning(_CHECK, f"{seen}, the same as {what}", "Put the client secret there.")
         return
     yield _about_place(place, seen, oddities)
 
@@ -104,11 +110,9 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _what_is_wrong(secret: Secret, client_id: str | None) -> tuple[str, str] | None:
+def _what_is_wrong(secret: Secret) -> tuple[str, str] | None:
     """Return what it is instead of a good secret, and what to do."""
     text = secret.reveal()
-    if text == client_id:
-        return "This is the client ID.", "Put the client secret there: it is another text."
     for pattern, what, fix in _OTHER_THINGS:
         if re.match(pattern, text):
             return f"This is {what}, not a client secret.", fix
