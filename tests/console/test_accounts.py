@@ -44,6 +44,19 @@ async def test_shows_many_accounts_page_by_page(town, operator):
     assert "Next page" not in words(second)
 
 
+async def test_a_page_reads_the_accounts_once_however_many_it_shows(town, operator, monkeypatch):
+    asked, list_accounts = [], town.store.list_accounts
+
+    async def counted():
+        asked.append("all")
+        return await list_accounts()
+
+    monkeypatch.setattr(town.store, "list_accounts", counted)
+
+    assert "globex" in words(await operator.get("/accounts"))
+    assert asked == ["all"]
+
+
 @pytest.mark.parametrize("who", ["owner", "member", "reader"])
 async def test_people_of_an_account_are_led_to_their_own(town, who):
     browser = await town.sign_in(who)

@@ -95,6 +95,8 @@ async def test_an_account_is_replaced_as_seen(acme):
     await acme.replace_account(changed, seen=seen, audit=[event("account_changed")])
 
     assert (await acme.list_accounts())[0] == changed
+    assert await acme.get_account(changed.name) == changed
+    assert await acme.get_account("none") is None
     with pytest.raises(Stale):
         await acme.replace_account(replace(seen, title="Other"), seen=seen, audit=[event()])
     with pytest.raises(NotFound):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from tokenbooth.management.errors import Conflict, Missing, no_such
 from tokenbooth.management.moments import moment
@@ -72,16 +73,21 @@ async def list_accounts(booth: Booth) -> tuple[AccountView, ...]:
 async def show_account(booth: Booth, name: str) -> AccountDetails:
     """Return the account of that name; raises Missing."""
     require(booth, "accounts:read")
-    account = await find_account(booth, name)
-    clients, members = await booth.store.count_of_account(name)
-    return AccountDetails(
-        name=account.name,
-        title=account.title,
-        created_at=moment(account.created_at),
-        version=version_of(account),
-        clients=clients,
-        members=members,
+    return await _details(booth, await find_account(booth, name))
+
+
+async def search_accounts(
+    booth: Booth, *, text: str = "", after: str = "", limit: int
+) -> tuple[AccountDetails, ...]:
+    """Return up to `limit` accounts with the text in their name or title, behind that name."""
+    require(booth, "accounts:read")
+    folded = text.casefold()
+    found = (
+        each
+        for each in await _visible(booth)
+        if each.name > after and (folded in each.name or folded in each.title.casefold())
     )
+    return tuple([await _details(booth, each) for each in islice(found, limit)])
 
 
 async def change_account(
@@ -122,18 +128,31 @@ async def delete_account(booth: Booth, name: str, *, version: str | None = None)
 
 async def find_account(booth: Booth, name: str) -> Account:
     """Return the account of that name; raises Missing."""
-    accounts = await _visible(booth)
-    for account in accounts:
-        if account.name == name:
+    # What belongs to others is not there at all: not even its name is told.
+    if booth.actor.account in (None, name) and name.isprintable():
+        account = await booth.store.get_account(name)
+        if account is not None:
             return account
-    raise Missing(no_such("account", name, [account.name for account in accounts]))
+    raise Missing(no_such("account", name, [each.name for each in await _visible(booth)]))
 
 
 async def _visible(booth: Booth) -> tuple[Account, ...]:
     own = booth.actor.account
-    # What belongs to others is not there at all: not even its name is told.
-    return tuple(
-        each for each in await booth.store.list_accounts() if own is None or each.name == own
+    if own is None:
+        return await booth.store.list_accounts()
+    account = await booth.store.get_account(own)
+    return () if account is None else (account,)
+
+
+async def _details(booth: Booth, account: Account) -> AccountDetails:
+    clients, members = await booth.store.count_of_account(account.name)
+    return AccountDetails(
+        name=account.name,
+        title=account.title,
+        created_at=moment(account.created_at),
+        version=version_of(account),
+        clients=clients,
+        members=members,
     )
 
 

@@ -356,7 +356,7 @@ async def _free_id(booth: Booth, issuer: str, wanted: str | None) -> str:
     if wanted is None:
         return new_client_id()
     check_client_id(wanted)
-    if any(account.name == wanted for account in await booth.store.list_accounts()):
+    if await booth.store.get_account(wanted) is not None:
         # Both appear as a token's subject: one must never pass for the other.
         raise Conflict(f"The id {wanted!r} is taken; give the client another one.")
     if await booth.store.get_client(issuer, wanted) is not None:

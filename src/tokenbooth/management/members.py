@@ -6,6 +6,7 @@ Members of an account see and manage that account's people alone; others do not 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from tokenbooth.management.accounts import find_account
@@ -68,6 +69,22 @@ async def list_members(booth: Booth, *, account: str | None = None) -> tuple[Mem
         await find_account(booth, account)
     found = await booth.store.list_members(account or booth.actor.account)
     return tuple(map(view_member, found))
+
+
+async def search_members(
+    booth: Booth, *, text: str = "", account: str | None = None, after: str = "", limit: int
+) -> tuple[MemberView, ...]:
+    """Return up to `limit` members with the text in their email or name, behind that email."""
+    require(booth, "members:read")
+    if account is not None:
+        await find_account(booth, account)
+    folded = text.casefold()
+    found = (
+        each
+        for each in await booth.store.list_members(account or booth.actor.account)
+        if each.email > after and (folded in each.email or folded in each.name.casefold())
+    )
+    return tuple(map(view_member, islice(found, limit)))
 
 
 async def show_member(booth: Booth, who: str) -> MemberView:

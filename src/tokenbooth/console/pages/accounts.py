@@ -6,7 +6,6 @@ from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
 from tokenbooth.management import accounts
 from tokenbooth.management.access_requests import list_requests
-from tokenbooth.management.accounts import AccountView
 from tokenbooth.management.client_search import search_clients
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError
 from tokenbooth.management.invitations import list_invitations
@@ -24,12 +23,8 @@ async def show_all(visit: Visit) -> Response:
         return visit.redirect(f"/accounts/{visit.booth.actor.account}")
     text = visit.query.get("q", "").strip()[:200]
     after = visit.query.get("after", "")
-    found = [
-        each
-        for each in await accounts.list_accounts(visit.booth)
-        if _has(each, text.casefold()) and each.name > after
-    ]
-    shown = [await accounts.show_account(visit.booth, each.name) for each in found[:_SHOWN]]
+    found = await accounts.search_accounts(visit.booth, text=text, after=after, limit=_SHOWN + 1)
+    shown = found[:_SHOWN]
     return visit.render(
         "accounts/list.html",
         accounts=shown,
@@ -84,10 +79,6 @@ async def delete(visit: Visit) -> Response:
     except Conflict as error:
         return await _show(visit, error)
     return visit.redirect("/accounts", notice=f"The account {name} is deleted.")
-
-
-def _has(account: AccountView, folded: str) -> bool:
-    return folded in account.name or folded in account.title.casefold()
 
 
 def _ask(visit: Visit, mistake: ManagementError | None = None) -> Response:

@@ -13,7 +13,7 @@ from tokenbooth.management import members
 from tokenbooth.management.accounts import list_accounts
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError, Missing, NotAllowed
 from tokenbooth.management.invitations import list_invitations
-from tokenbooth.management.members import MemberView, view_member
+from tokenbooth.management.members import view_member
 from tokenbooth.management.password_changes import reset_link
 from tokenbooth.management.roles import read_role
 from tokenbooth.management.versions import version_of
@@ -28,11 +28,9 @@ async def show_all(visit: Visit) -> Response:
     account = visit.query.get("account", "").strip() or None
     text, after = visit.query.get("q", "").strip()[:200], visit.query.get("after", "")
     sees_accounts = visit.booth.actor.account is None
-    found = [
-        each
-        for each in await members.list_members(visit.booth, account=account)
-        if _has(each, text.casefold()) and each.email > after
-    ]
+    found = await members.search_members(
+        visit.booth, text=text, account=account, after=after, limit=_SHOWN + 1
+    )
     return visit.render(
         "members/list.html",
         members=found[:_SHOWN],
@@ -143,10 +141,6 @@ async def _show(visit: Visit, mistake: ManagementError | None) -> Response:
         once=new_once(),
         mistake=mistake,
     )
-
-
-def _has(member: MemberView, folded: str) -> bool:
-    return folded in member.email or folded in member.name.casefold()
 
 
 def _address(visit: Visit) -> str:

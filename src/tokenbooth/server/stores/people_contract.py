@@ -30,6 +30,9 @@ class AccountStore(Protocol):
     async def list_accounts(self) -> tuple[Account, ...]:
         """Return all accounts by name."""
 
+    async def get_account(self, name: str) -> Account | None:
+        """Return the account of that name, or None."""
+
     async def add_account(self, account: Account, *, audit: Audit = ()) -> None:
         """Add; raises AlreadyExists."""
 

@@ -67,7 +67,10 @@ class SqlAccounts(SqlChanges):
     """Accounts, their members, and how these come in."""
 
     async def list_accounts(self) -> tuple[Account, ...]:
-        return await self._engine.read(accounts.list_accounts)
+        return await self._engine.read_aside(accounts.list_accounts)
+
+    async def get_account(self, name: str) -> Account | None:
+        return await self._engine.read(lambda connection: accounts.get_account(connection, name))
 
     async def add_account(self, account: Account, *, audit: Audit = ()) -> None:
         await self._change(
@@ -102,7 +105,7 @@ class SqlAccounts(SqlChanges):
         )
 
     async def list_members(self, account: str | None = None) -> tuple[Member, ...]:
-        return await self._engine.read(
+        return await self._engine.read_aside(
             lambda connection: accounts.list_members(connection, account)
         )
 

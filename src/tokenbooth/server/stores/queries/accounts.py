@@ -24,6 +24,12 @@ def list_accounts(connection: Connection) -> tuple[Account, ...]:
     )
 
 
+def get_account(connection: Connection, name: str) -> Account | None:
+    """Return the account of that name."""
+    row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
+    return None if row is None else account_of(row)
+
+
 def add_account(connection: Connection, account: Account) -> None:
     """Insert the account."""
     if connection.execute(select(1).where(accounts.c.name == account.name)).first():
@@ -34,11 +40,11 @@ def add_account(connection: Connection, account: Account) -> None:
 def replace_account(connection: Connection, account: Account, seen: Account | None) -> None:
     """Update the account of that name."""
     chosen = accounts.c.name == account.name
-    row = connection.execute(select(accounts).where(chosen)).first()
-    if row is None:
+    current = get_account(connection, account.name)
+    if current is None:
         raise _no_account(account.name)
     if seen is not None:
-        require_seen(account_of(row), seen)
+        require_seen(current, seen)
     connection.execute(update(accounts).where(chosen).values(account_row(account)))
 
 
