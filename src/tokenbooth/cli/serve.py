@@ -6,8 +6,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import uvicorn
@@ -26,6 +28,8 @@ from tokenbooth.management.rest.rights import ensure_management_api
 from tokenbooth.protocol.dialects import DialectRefused
 from tokenbooth.server.app import Mounts, TokenService, create_app
 from tokenbooth.server.bootstrap import Booth, open_booth
+from tokenbooth.server.metrics.counting import Metrics
+from tokenbooth.server.metrics.numbers import Numbers
 from tokenbooth.server.settings import Settings, SettingsRefused, issuer_url_mistakes
 from tokenbooth.server.stores.contract import StoreError
 from tokenbooth.server.tls_listener import TlsListener
@@ -34,6 +38,7 @@ from tokenbooth.server.vault import VaultError
 WORKER_PATIENCE_SECONDS = 30  # with a worker that does not answer, or a new one that is not ready
 DRAIN_SECONDS = 15  # how long requests under way may take once the service is told to stop
 BACKLOG = 2048
+_COUNTS = "TOKENBOOTH_WORKERS_COUNT_IN"  # the folder in which all workers count together
 
 
 @click.command()
@@ -116,8 +121,14 @@ def make_app() -> TokenService:
         base_url=str(settings.issuer_url),
         make_mounts=make_mounts,
         tls=listener() if settings.tls_cert else None,
+        metrics=_metrics(),
     )
     return app
+
+
+def _metrics() -> Metrics:
+    folder = os.environ.get(_COUNTS)
+    return Metrics(Numbers.within(Path(folder)) if folder else None)
 
 
 def _end_with_parent() -> None:
@@ -217,8 +228,11 @@ def _run(settings: Settings, base_url: str, listening: socket.socket) -> None:
     os.environ.update(resolved)
     config = _uvicorn_config(settings)
     if settings.workers > 1:
-        Multiprocess(config, sockets=[listening]).run()
+        with tempfile.TemporaryDirectory(prefix="tokenbooth-") as counts:
+            os.environ[_COUNTS] = counts
+            Multiprocess(config, sockets=[listening]).run()
         return
+    os.environ.pop(_COUNTS, None)
     server = uvicorn.Server(config)
     server.run(sockets=[listening])
     if not server.started:

@@ -111,6 +111,7 @@ async def open_session(
     except (NotFound, Stale) as error:
         # Timing: a password is checked for a while, in which it may have been changed.
         raise SignInRefused("Something changed at this moment. Sign in again.") from error
+    booth.metrics.sign_in("succeeded")
     return SignedIn(
         cookie=cookie,
         device=device_cookie(booth, member, known=visitor.device),

@@ -48,6 +48,7 @@ async def take_attempt(booth: Booth, budgets: Sequence[AttemptBudget]) -> None:
     """Count an attempt as failed before it is looked at; raises TooManyAttempts."""
     wait = await booth.store.take_attempt(budgets, now=booth.clock.now())
     if wait:
+        booth.metrics.sign_in("refused", "too_many_attempts")
         seconds = math.ceil(wait)
         raise TooManyAttempts(_WAIT.format(seconds), seconds=seconds)
 
@@ -77,6 +78,7 @@ async def record_refusal(
         reason=reason,
     )
     await booth.store.add_events([event])
+    booth.metrics.sign_in("refused", reason)
 
 
 def _network(visitor: Visitor) -> str:

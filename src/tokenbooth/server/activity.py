@@ -46,8 +46,13 @@ class Activity:
         self._fresh: dict[Kind, Tally] = {}
         self._strangers = 0  # how many of the fresh kinds name clients that have to be looked up
         self._usage: dict[tuple[int, str, str, str], int] = {}
-        self._refusals = KeptRefusals()
+        self.refusals = KeptRefusals()
         self._windows = AuditWindows(window)
+
+    @property
+    def pending(self) -> int:
+        """How many counts and refused requests wait to be written."""
+        return len(self._fresh) + len(self._usage) + len(self.refusals)
 
     def note(self, exchange: Exchange, issuer: str, endpoint: str, outcome: Outcome) -> None:
         """Note what became of a request, if it is something to count."""
@@ -76,7 +81,7 @@ class Activity:
             outcome.client = known.client if known is not None else None
         is_known = outcome.client is not None
         now = self._clock.now()
-        self._refusals.note(exchange, issuer, endpoint, outcome, now=now, is_known=is_known)
+        self.refusals.note(exchange, issuer, endpoint, outcome, now=now, is_known=is_known)
         if is_known or not claimed or outcome.reason == "unknown_client":
             self._count("token_refused", issuer, outcome, exchange.request_id)
             return
@@ -151,7 +156,7 @@ class Activity:
                     self._usage.items(), _PER_WRITE
                 )
             ],
-            refused=self._refusals.pending(_PER_WRITE),
+            refused=self.refusals.pending(_PER_WRITE),
             events=self._windows.due(self._clock.now(), everything=everything, most=_PER_WRITE),
         )
 
@@ -163,7 +168,7 @@ class Activity:
                 self._usage[counted] = left
             else:
                 del self._usage[counted]
-        self._refusals.written(len(batch.refused))
+        self.refusals.written(len(batch.refused))
         now = self._clock.now()
         for kind, event in batch.events:
             self._windows.written(kind, event.count, now)

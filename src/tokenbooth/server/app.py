@@ -3,6 +3,7 @@
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.protocol.errors import (
@@ -19,6 +20,7 @@ from tokenbooth.server.admission import Admission
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.endpoints.health import healthz, readyz
+from tokenbooth.server.endpoints.metrics import metrics
 from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
 from tokenbooth.server.imported_secrets import ImportedSecrets
 from tokenbooth.server.issuer_view import CertificateOffer
@@ -26,9 +28,12 @@ from tokenbooth.server.key_keeping import KeyKeeper
 from tokenbooth.server.keyring import Keyring
 from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.logs import configure_logs, get_logger, outcome_writer
+from tokenbooth.server.metrics.counting import Metrics
+from tokenbooth.server.metrics.facts import FactFinder
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.quota import Quotas
 from tokenbooth.server.rate_limit import FailureBudgets
+from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.router import Route, Routes, make_routes
@@ -58,11 +63,13 @@ class TokenService:
         make_mounts: MakeMounts | None = None,
         tls: TlsListener | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        metrics: Metrics | None = None,
     ) -> None:
         self._settings = settings
         self._base_url = base_url
         self._make_mounts = make_mounts
         self._clock = clock
+        self._metrics = metrics or Metrics()
         self._routes = Routes(anywhere={}, by_host={})
         self._mounts: Mounts = {}
         self._public_fetch = PublicFetch(
@@ -87,7 +94,8 @@ class TokenService:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open the database, serve while inside, and leave nothing unwritten behind."""
-        booth = await open_booth(self._settings, clock=self._clock)
+        opened = await open_booth(self._settings, clock=self._clock)
+        booth = replace(opened, metrics=self._metrics)
         try:
             self._service = service = await self._assemble(booth)
             self._mounts = await self._make_mounts(booth) if self._make_mounts else {}
@@ -128,6 +136,7 @@ class TokenService:
             registry.on_changes = self._admission.note
             await self._admission.admit()
         await registry.refresh()
+        readiness = Readiness()
         return Service(
             settings=self._settings,
             store=booth.store,
@@ -144,6 +153,9 @@ class TokenService:
             clock=booth.clock,
             trusted_proxies=parse_networks(self._settings.trusted_proxy),
             forwarding_header=self._forwarding_header(),
+            metrics=self._metrics,
+            readiness=readiness,
+            facts=FactFinder(booth.store, readiness, booth.clock),
         )
 
     def _forwarding_header(self) -> ForwardingHeader | None:
@@ -158,15 +170,51 @@ class TokenService:
             return
         for prefix, app in self._mounts.items():
             if exchange.path == prefix or exchange.path.startswith(prefix + "/"):
-                await app(scope, receive, send)
+                await app(scope, receive, self._counting(prefix.strip("/"), send))
                 return
-        await self._elsewhere(exchange)
+        self._metrics.elsewhere(await self._elsewhere(exchange), exchange.status)
+
+    def _counting(self, name: str, send: Send) -> Send:
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._metrics.elsewhere(name, message["status"])
+            await send(message)
+
+        return send_counted
 
     def _host(self, exchange: Exchange) -> str | None:
         return exchange.header(b"host") if self._routes.by_host else None
 
     async def _answer(self, exchange: Exchange, route: Route, service: Service) -> None:
+        began = self._clock.monotonic()
         outcome = Outcome(exchange.source(service.trusted_proxies))
+        await self._outcome_of(exchange, route, service, outcome)
+        endpoint = route.endpoint.__name__
+        self._metrics.answered(
+            endpoint,
+            route.issuer.name,
+            outcome,
+            status=exchange.status,
+            seconds=self._clock.monotonic() - began,
+        )
+        service.activity.note(exchange, route.issuer.name, endpoint, outcome)
+        if outcome.reason == "internal_error":  # it is in the log already
+            return
+        self._write_outcome(
+            {
+                "event": outcome.result,
+                "endpoint": endpoint,
+                "issuer": route.issuer.name,
+                "status": exchange.status,
+                "request_id": exchange.request_id,
+                "source": outcome.source,
+                **outcome.fields,
+            }
+        )
+
+    async def _outcome_of(
+        self, exchange: Exchange, route: Route, service: Service, outcome: Outcome
+    ) -> None:
         try:
             await route.endpoint(exchange, route.issuer, service, outcome)
         except OAuthError as refusal:
@@ -181,24 +229,14 @@ class TokenService:
             self._log.exception("internal_error", request_id=exchange.request_id)
             outcome.refused("server_error", "internal_error")
             await send_json(exchange, {"error": "server_error"}, status=500)
-            service.activity.note(exchange, route.issuer.name, route.endpoint.__name__, outcome)
-            return
-        service.activity.note(exchange, route.issuer.name, route.endpoint.__name__, outcome)
-        self._write_outcome(
-            {
-                "event": outcome.result,
-                "endpoint": route.endpoint.__name__,
-                "issuer": route.issuer.name,
-                "status": exchange.status,
-                "request_id": exchange.request_id,
-                "source": outcome.source,
-                **outcome.fields,
-            }
-        )
 
-    async def _elsewhere(self, exchange: Exchange) -> None:
-        health = {"/healthz": healthz, "/readyz": readyz}.get(exchange.path)
-        if health is None or self._service is None:
+    async def _elsewhere(self, exchange: Exchange) -> str:
+        """Answer for the service as a whole, and return what was asked for."""
+        there = {"/healthz": healthz, "/readyz": readyz}
+        if self._settings.metrics == "on":
+            there["/metrics"] = metrics
+        state = there.get(exchange.path)
+        if state is None or self._service is None:
             await send_json(
                 exchange,
                 {
@@ -207,8 +245,9 @@ class TokenService:
                 },
                 status=404,
             )
-        elif exchange.method in ("GET", "HEAD"):
-            await health(exchange, self._service)
+            return "nothing"
+        if exchange.method in ("GET", "HEAD"):
+            await state(exchange, self._service)
         else:
             refusal = MethodNotAllowed("Use GET.", allow="GET, HEAD")
             await send_json(
@@ -217,6 +256,7 @@ class TokenService:
                 status=405,
                 headers=((b"allow", b"GET, HEAD"),),
             )
+        return exchange.path.strip("/")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -241,7 +281,10 @@ def create_app(
     base_url: str,
     make_mounts: MakeMounts | None = None,
     tls: TlsListener | None = None,
+    metrics: Metrics | None = None,
 ) -> TokenService:
     """Return the application; `base_url` is the default issuer's identifier."""
     configure_logs(settings.log_format, settings.log_level)
-    return TokenService(settings, base_url=base_url, make_mounts=make_mounts, tls=tls)
+    return TokenService(
+        settings, base_url=base_url, make_mounts=make_mounts, tls=tls, metrics=metrics
+    )

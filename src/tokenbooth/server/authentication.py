@@ -87,6 +87,7 @@ async def _proved(
     failure = Failure("unknown_client")
     for client_id, secret in _readings(presented):
         remembered = registry.remembered(issuer.name, client_id)
+        registry.hits += remembered is not None
         known = remembered or await registry.client(issuer.name, client_id)
         outcome = _check(known, secret, secrets=secrets, now=now)
         if known is not None and known.imported and outcome == _WRONG_SECRET:

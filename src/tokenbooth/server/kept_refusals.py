@@ -16,7 +16,7 @@ _Alike = tuple[str, str, str, str]  # issuer, client, reason, source
 class KeptRefusals:
     """The first ones of each sort in every minute; the others are counted elsewhere."""
 
-    __slots__ = ("_alike", "_kept", "_minute", "_pending", "_strangers")
+    __slots__ = ("_alike", "_kept", "_minute", "_pending", "_strangers", "lost", "too_many")
 
     def __init__(self) -> None:
         self._pending: list[RefusedRequest] = []
@@ -24,6 +24,8 @@ class KeptRefusals:
         self._alike: dict[_Alike, int] = {}
         self._kept = 0
         self._strangers = 0
+        self.too_many = 0  # not kept one by one, by the bounds of a minute
+        self.lost = 0  # not kept, because those before could not be written
 
     def note(
         self,
@@ -40,12 +42,16 @@ class KeptRefusals:
             self._minute = int(now) // 60
             self._alike.clear()
             self._kept = self._strangers = 0
-        if self._kept >= MOST or len(self._pending) >= _MOST_PENDING:
-            return
-        if not is_known and self._strangers >= MOST_OF_STRANGERS:
+        if len(self._pending) >= _MOST_PENDING:
+            self.lost += 1
             return
         alike = (issuer, outcome.client_id, outcome.reason, outcome.source)
-        if self._alike.get(alike, 0) >= MOST_ALIKE:
+        if (
+            self._kept >= MOST
+            or (not is_known and self._strangers >= MOST_OF_STRANGERS)
+            or self._alike.get(alike, 0) >= MOST_ALIKE
+        ):
+            self.too_many += 1
             return
         self._alike[alike] = self._alike.get(alike, 0) + 1
         self._kept += 1
@@ -70,6 +76,9 @@ class KeptRefusals:
     def pending(self, most: int) -> list[RefusedRequest]:
         """Return those to write, the oldest first."""
         return self._pending[:most]
+
+    def __len__(self) -> int:
+        return len(self._pending)
 
     def written(self, count: int) -> None:
         """Let go of the oldest ones."""

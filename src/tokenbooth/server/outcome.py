@@ -15,6 +15,7 @@ class Outcome:
     """The fields of one log line, and who it is about; holds no secret and no token."""
 
     __slots__ = (
+        "audience",
         "claimed_credential",
         "client",
         "client_id",
@@ -25,6 +26,7 @@ class Outcome:
         "reason",
         "result",
         "source",
+        "token_format",
     )
 
     def __init__(self, source: str) -> None:
@@ -37,6 +39,8 @@ class Outcome:
         self.method = ""  # of authentication
         self.error = ""
         self.reason = ""  # of a refusal
+        self.token_format = ""  # of what was issued
+        self.audience: tuple[str, ...] = ()
         self.fields: dict[str, object] = {}
 
     def presents(self, presented: Presented) -> Presented:
@@ -56,6 +60,8 @@ class Outcome:
     def issued(self, decision: Decision, issued: Issued) -> None:
         """Note what was issued, by its id."""
         self.result = "issued"
+        self.token_format = decision.token_format
+        self.audience = decision.audience
         self.fields["token_id"] = issued.token_id
         self.fields["credential_id"] = decision.credential_id
         self.fields["scope"] = str(decision.scope)
@@ -72,9 +78,10 @@ class Outcome:
 
     def observed(self, reason: str) -> None:
         """Note what would have been refused, were the limit not just watched."""
-        self.fields["observed"] = [*self._already_observed(), reason]
+        self.fields["observed"] = [*self.observed_reasons(), reason]
 
-    def _already_observed(self) -> list[object]:
+    def observed_reasons(self) -> list[object]:
+        """Return what would have been refused."""
         found = self.fields.get("observed")
         return found if isinstance(found, list) else []
 

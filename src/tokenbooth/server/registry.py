@@ -86,6 +86,9 @@ class Registry:
         self._revision = -1
         self._stale_at = -FOREVER
         self._refreshing = asyncio.Lock()
+        self.seen_at = clock.monotonic()  # when it was last known to be what the store knows
+        self.hits = 0  # of clients that were asked for: from memory
+        self.misses = 0  # and from the store
         self.issuers: Mapping[str, IssuerView] = {}
         self.on_new_issuers: Callable[[], None] = lambda: None
         self.on_changes: Callable[[Sequence[Change] | None], None] = lambda _changes: None
@@ -99,6 +102,12 @@ class Registry:
                 self._take_over(await self._store.changes_since(self._revision), revision)
             if self._clock.now() >= self._stale_at:  # a change, or a key's time has come
                 await self._load_issuers()
+            self.seen_at = self._clock.monotonic()
+
+    @property
+    def remembered_clients(self) -> int:
+        """How many clients are in memory."""
+        return len(self._clients)
 
     def _take_over(self, changes: Sequence[Change] | None, revision: int) -> None:
         # Without a pause in between: whoever reads a client meanwhile sees the new revision, and
@@ -119,7 +128,9 @@ class Registry:
         """Return the client, from memory or the store; raises StoreUnavailable."""
         known = self.remembered(issuer, client_id)
         if known is not None:
+            self.hits += 1
             return known
+        self.misses += 1
         revision = self._revision
         registered = await self._store.get_client(issuer, client_id)
         if registered is None:

@@ -8,6 +8,8 @@ from tokenbooth.protocol.networks import Networks
 from tokenbooth.server.activity import Activity
 from tokenbooth.server.imported_secrets import ImportedSecrets
 from tokenbooth.server.last_uses import LastUses
+from tokenbooth.server.metrics.counting import Metrics
+from tokenbooth.server.metrics.facts import FactFinder
 from tokenbooth.server.quota import Quotas
 from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.readiness import Readiness
@@ -36,5 +38,7 @@ class Service:
     clock: Clock
     trusted_proxies: Networks
     forwarding_header: ForwardingHeader | None  # of trusted proxies alone
-    readiness: Readiness = field(default_factory=Readiness)
+    metrics: Metrics
+    facts: FactFinder
+    readiness: Readiness
     waste: WasteWatch = field(default_factory=WasteWatch)

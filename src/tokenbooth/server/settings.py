@@ -27,6 +27,12 @@ _LEAST_SECONDS = {
     "body_timeout_seconds": 0.1,
 }
 _MOST_SECONDS = 300.0
+_CHOICES = {
+    "migrate": ('"on"', '"off"'),
+    "log_format": ('"console"', '"json"'),
+    "log_level": ('"debug"', '"info"', '"warning"', '"error"'),
+    "metrics": ('"on"', '"off"'),
+}
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 
 
@@ -49,6 +55,9 @@ class Settings:
     dialects: str | None = None  # a folder of further dialect files (*.toml)
     log_format: str = "console"  # "console" or "json"
     log_level: str = "info"  # "debug", "info", "warning" or "error"
+    metrics: str = "on"  # "off": there is no /metrics
+    # Networks (CIDR, comma-separated) that may read the metrics.
+    metrics_from: str = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
     client_cache_size: int = 100_000  # registered clients kept in memory per process
     change_poll_seconds: float = 0.25  # how soon a change by another process is noticed
     refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
@@ -174,19 +183,18 @@ def _mistakes(settings: Settings) -> list[str]:
         found += [
             f"TOKENBOOTH_ISSUER_URL: {what}" for what in issuer_url_mistakes(settings.issuer_url)
         ]
-    if settings.migrate not in ("on", "off"):
-        found.append('TOKENBOOTH_MIGRATE: use "on" or "off"')
-    if settings.log_format not in ("console", "json"):
-        found.append('TOKENBOOTH_LOG_FORMAT: use "console" or "json"')
-    if settings.log_level not in ("debug", "info", "warning", "error"):
-        found.append('TOKENBOOTH_LOG_LEVEL: use "debug", "info", "warning" or "error"')
+    found += [
+        f"{PREFIX}{name.upper()}: use {', '.join(others)} or {last}"
+        for name, (*others, last) in _CHOICES.items()
+        if f'"{getattr(settings, name)}"' not in (*others, last)
+    ]
     if bool(settings.tls_cert) != bool(settings.tls_key):
         found.append("TOKENBOOTH_TLS_CERT and TOKENBOOTH_TLS_KEY go together")
     found += _mistakes_in_certificates(settings)
     found += _mistakes_in_single_sign_on(settings)
     if settings.dialects is not None and not Path(settings.dialects).is_dir():
         found.append(f"TOKENBOOTH_DIALECTS: {settings.dialects} is not a folder")
-    for name in ("trusted_proxy", "failures_exempt"):
+    for name in ("trusted_proxy", "failures_exempt", "metrics_from"):
         try:
             parse_networks(getattr(settings, name))
         except ValueError as error:

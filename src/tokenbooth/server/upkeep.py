@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 
 from tokenbooth.server.admission import Admission
 from tokenbooth.server.audit_records import AuditHead
+from tokenbooth.server.endpoints.metrics import note_own_state
 from tokenbooth.server.expiry_notices import tell_of_ending_credentials
 from tokenbooth.server.key_keeping import KeyKeeper, KeysAreBusy
 from tokenbooth.server.logs import Logger
+from tokenbooth.server.metrics import families
 from tokenbooth.server.possession import PROOF_PREFIX
 from tokenbooth.server.quota import PREFIX as QUOTA_PREFIX
 from tokenbooth.server.service import Service
@@ -18,6 +20,7 @@ from tokenbooth.server.vault import VaultError
 DAY = 86_400.0
 
 _WRITE_SECONDS = 1.0
+_MEASURE_SECONDS = 1.0
 _SOON_SECONDS = 1.0
 _FORGET_SECONDS = 60.0
 _FORGET_ACTIVITY_SECONDS = 600.0
@@ -73,6 +76,7 @@ class Upkeep:
                 await self._round()
             except Exception as error:  # noqa: BLE001 - whatever happens, the next round comes
                 self._log.warning("upkeep_failed", reason=type(error).__name__)
+                self._service.metrics.count(families.UPKEEP_FAILURES)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -81,6 +85,8 @@ class Upkeep:
     async def _round(self) -> None:
         if self._ending.is_set():
             return
+        if self._is_due("measure", _MEASURE_SECONDS):  # first: what follows may fail
+            note_own_state(self._service)
         await self._service.registry.refresh()
         if self._admission is not None:
             await self._admission.admit()

@@ -35,6 +35,7 @@ from tokenbooth.server.stores.queries import (
 )
 from tokenbooth.server.stores.rows import registered_clients, revocation_page
 from tokenbooth.server.stores.sql_archive import SqlArchive
+from tokenbooth.server.stores.sql_counts import SqlCounts
 from tokenbooth.server.stores.sql_people import SqlAccounts, SqlActivity, SqlSessions
 from tokenbooth.server.stores.sqlite import SqliteEngine, sqlite_path
 
@@ -61,7 +62,7 @@ async def _postgres(url: str, *, create: bool) -> Engine:
     return await PostgresEngine.open(url, create=create)
 
 
-class SqlStore(SqlAccounts, SqlSessions, SqlActivity, SqlArchive):
+class SqlStore(SqlAccounts, SqlSessions, SqlActivity, SqlArchive, SqlCounts):
     """A store in a SQL database; see contract.Store for what each method promises."""
 
     async def list_issuers(self) -> tuple[Issuer, ...]:
