@@ -57,6 +57,7 @@ def test_an_operator_is_invited_by_a_link_that_is_shown_once(tokenbooth):
     assert invited.code == 0
     (link,) = LINK.findall(invited.out)
     assert "shown this once" in invited.err
+    assert "if it is elsewhere, set TOKENBOOTH_ISSUER_URL" in invited.err
     listed = tokenbooth("members", "invitations", "--json")
     assert listed.data[0]["email"] == "op@example.com"
     assert link.rpartition("/")[2] not in listed.out

@@ -49,3 +49,13 @@ def test_a_request_is_refused_or_withdrawn(
 def test_a_request_that_is_not_there_is_told(persons: Command) -> None:
     assert persons("requests", "show", "none").code == 6
     assert "Nobody asks for anything" in persons("requests", "list").err
+
+
+def test_what_is_made_says_what_to_do_next(persons: Command) -> None:
+    api = persons("apis", "create", "free", "--audience", "https://f.example", "--scopes", "f")
+    persons("accounts", "create", "acme")
+    persons("clients", "create", "--id", "app", "--api", "free", "--account", "acme")
+    asked = persons("requests", "create", "app", "--api", "persons", "--reason", "why")
+
+    assert "tokenbooth clients create --api free" in api.err
+    assert "tokenbooth requests approve " in asked.err

@@ -68,6 +68,8 @@ async def create(
         descriptions=_words(descriptions),
     )
     out.one(created)
+    of = "" if issuer == DEFAULT_ISSUER else f" --issuer {issuer}"
+    out.talk(f"Let a client call it: tokenbooth clients create --api {created.name}{of}")
 
 
 @apis.command("list")

@@ -7,6 +7,7 @@ from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
 from tokenbooth.management import invitations as inviting
 from tokenbooth.management import members as management
+from tokenbooth.management.addresses import service_url
 from tokenbooth.management.links import NewLink
 from tokenbooth.management.password_changes import reset_link
 from tokenbooth.management.roles import NAMES, read_role
@@ -50,7 +51,7 @@ async def invite(
     if operator == (role is not None):
         raise click.UsageError("Say what they may do: --operator, or --role with --account.")
     chosen = read_role(role or "operator")
-    _tell(out, await inviting.invite(booth, email=email, role=chosen, account=account))
+    _tell(booth, out, await inviting.invite(booth, email=email, role=chosen, account=account))
 
 
 @members.command()
@@ -70,7 +71,7 @@ async def invitations(booth: Booth, out: Output, *, account: str | None) -> None
 @managing
 async def renew_invitation(booth: Booth, out: Output, *, invitation_id: str) -> None:
     """Make a new link for an invitation; the old one leads nowhere from then on."""
-    _tell(out, await inviting.renew_invitation(booth, invitation_id))
+    _tell(booth, out, await inviting.renew_invitation(booth, invitation_id))
 
 
 @members.command("withdraw-invitation")
@@ -140,7 +141,7 @@ async def remove(booth: Booth, out: Output, *, who: str) -> None:
 @managing
 async def reset_password(booth: Booth, out: Output, *, who: str) -> None:
     """Make a one-time link to choose a new password by; the old one stays until then."""
-    _tell(out, await reset_link(booth, who))
+    _tell(booth, out, await reset_link(booth, who))
 
 
 @members.command("remove-second-factor")
@@ -162,6 +163,11 @@ async def end_sessions(booth: Booth, out: Output, *, who: str) -> None:
         out.one({"email": who, "ended": ended})
 
 
-def _tell(out: Output, link: NewLink) -> None:
+def _tell(booth: Booth, out: Output, link: NewLink) -> None:
     out.one(link)
     out.talk("Hand the link over now: it works once, and is shown this once.")
+    if booth.settings.issuer_url is None:
+        out.talk(
+            f"It assumes that the service is at {service_url(booth)}; "
+            "if it is elsewhere, set TOKENBOOTH_ISSUER_URL."
+        )

@@ -44,6 +44,7 @@ async def create(
         issuer=issuer,
     )
     out.one(asked)
+    out.talk(f"An operator decides: tokenbooth requests approve {asked.id}, or refuse.")
 
 
 @requests.command("list")
