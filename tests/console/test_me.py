@@ -181,6 +181,22 @@ async def test_removing_the_second_factor_asks_for_the_password_when_it_was_show
     assert (await owner.post("/me/second-factor/remove")).status_code == 303
 
 
+async def test_nobody_locks_a_member_out_by_a_browser_that_was_left_open(town, owner):
+    town.clock.travel(FRESH_SECONDS)
+    shown = await owner.get("/me/second-factor")
+    key = key_of(re.search(r"<code>([A-Z2-7 ]+)</code>", shown.text)[1])
+    form = {"sealed": value_of(shown, "sealed"), "code": code_now(town, key)}
+
+    asked = await owner.post("/me/second-factor", form)
+    member = await town.store.find_member(email=email_of("owner"))
+    added = await owner.post("/me/second-factor", form, proof=PASSWORD)
+
+    assert (asked.status_code, member.totp) == (403, None)
+    assert value_of(asked, "sealed") == form["sealed"]
+    assert 'id="codes"' in added.text
+    assert (await town.store.find_member(email=email_of("owner"))).totp is not None
+
+
 async def test_guessing_the_password_of_a_proof_is_slowed(town, owner):
     await add_app(town, "owner")
     town.clock.travel(FRESH_SECONDS)

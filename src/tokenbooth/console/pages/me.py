@@ -136,7 +136,7 @@ def _ask_for_password(visit: Visit, mistake: ManagementError | None = None) -> R
 PAGES = (
     Page(path="/me", show=show, act=rename),
     Page(path="/me/password", show=show_password, act=set_password),
-    Page(path="/me/second-factor", show=show_app, act=add_app),
+    Page(path="/me/second-factor", show=show_app, act=proven(add_app)),
     Page(path="/me/second-factor/remove", act=proven(remove_app)),
     Page(path="/me/recovery-codes", show=no_recovery_codes, act=proven(new_recovery_codes)),
     Page(path="/me/sessions/end-others", act=end_others),
