@@ -7,6 +7,7 @@ import pytest
 
 from tokenbooth.server.audit_records import Event, EventFilter
 from tokenbooth.server.stores.contract import StoreUnavailable
+from tokenbooth.server.stores.queries import clients
 from tokenbooth.server.stores.sql import open_store
 from tokenbooth.server.stores.sqlite import SqliteEngine
 
@@ -34,6 +35,24 @@ async def test_sees_what_was_written_just_before(database):
     await store.add_events([Event(type="client_created", at=0.0, actor="service")])
 
     assert len(await store.list_events(EventFilter(type="client_created"))) == 1
+    await store.close()
+
+
+@pytest.mark.parametrize(("text", "is_aside"), [("app", True), (None, False)])
+async def test_a_search_by_text_runs_aside_for_it_looks_at_all(
+    database, monkeypatch, text, is_aside
+):
+    threads, list_clients = [], clients.list_clients
+
+    def noted(*given, **asked):
+        threads.append(threading.get_ident())
+        return list_clients(*given, **asked)
+
+    monkeypatch.setattr(clients, "list_clients", noted)
+    store = await open_store(f"sqlite:///{database}")
+
+    assert await store.list_clients(text=text) == ()
+    assert [each != threading.get_ident() for each in threads] == [is_aside]
     await store.close()
 
 
