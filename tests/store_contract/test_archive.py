@@ -88,6 +88,9 @@ SPOILED = {
     "another name": lambda lines: [line.replace(b"ada", b"eve") for line in lines],
     "a short row": lambda lines: [*lines[:3], b"[1]\n", *lines[3:]],
     "no JSON": lambda lines: [*lines[:3], b"nonsense\n", *lines[3:]],
+    "no text": lambda lines: [*lines[:3], b'["\xff"]\n', *lines[3:]],
+    "deep": lambda lines: [*lines[:3], b"[" * 9000 + b"]" * 9000 + b"\n", *lines[3:]],
+    "no base64": lambda lines: [line.replace(b'"AP8="', b"7") for line in lines],
     "an unknown table": lambda lines: [
         *lines[:3], b'{"table":"other","columns":[]}\n', *lines[3:],
     ],

@@ -129,10 +129,13 @@ class _TableReader:
     def take(self, row: list[Any]) -> None:
         if len(row) != len(self._names):
             raise ArchiveRefused("The backup is damaged: a row has another number of columns.")
-        values = (
-            base64.b64decode(value) if is_binary and value is not None else value
-            for value, is_binary in zip(row, self._binary, strict=True)
-        )
+        try:
+            values = [
+                base64.b64decode(value, validate=True) if is_binary and value is not None else value
+                for value, is_binary in zip(row, self._binary, strict=True)
+            ]
+        except (TypeError, ValueError) as error:
+            raise ArchiveRefused("The backup is damaged: a value is no base64.") from error
         self._rows.append(dict(zip(self._names, values, strict=True)))
         if len(self._rows) >= _ROWS_AT_ONCE:
             self.flush()
@@ -167,7 +170,7 @@ def _check_head(value: object) -> None:
 def _decoded(line: bytes) -> Any:  # noqa: ANN401 - a list or an object
     try:
         return msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:  # of msgspec too
         raise ArchiveRefused("The backup is damaged: a line cannot be read.") from error
 
 
