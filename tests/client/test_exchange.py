@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from tokenbooth.client.cache import hold, margin
 from tokenbooth.client.credentials import secret_reader
 from tokenbooth.client.errors import ConfigurationRefused, Failure, SecretUnavailable
-from tokenbooth.client.exchange import lifetime
+from tokenbooth.client.exchange import Proof, failure_of, lifetime
 from tokenbooth.client.pacing import Pacing, retry_after_seconds, seconds_since_1970
 from tokenbooth.client.rejection import challenge_errors, names_a_bad_token
 from tokenbooth.client.token import Token
+from tokenbooth.protocol.errors import printable
 from tokenbooth.protocol.jwt import sign_jwt
 from tokenbooth.protocol.keys import generate_key
 from tokenbooth.protocol.scope import Scope
 from tokenbooth.protocol.secret import Secret
-from tokenbooth.protocol.token_answer import TokenAnswer
+from tokenbooth.protocol.token_answer import TokenAnswer, TokenRefusal
 from tokenbooth.remote.fetch import Response
 
 NOW = 1_800_000_000.0
@@ -177,3 +178,15 @@ def test_refuses_an_async_function() -> None:
 
     with pytest.raises(ConfigurationRefused, match="not async"):
         secret_reader(later)
+
+
+@pytest.mark.parametrize("before", range(360, 400, 3))
+def test_no_part_of_an_echoed_secret_is_shown_where_the_answer_was_cut_off(before) -> None:
+    secret = "tbs_tagtag_0123456789ab_ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    refusal = TokenRefusal(status=401, code="x", description=printable("y" * before + secret))
+    proof = Proof(method="client_secret_post", secret=Secret(secret))
+    answer = Response(status=401, headers={}, body=b"")
+
+    told = failure_of(refusal, answer, proof, url="https://auth.example.com/token", now=0.0)
+
+    assert "tbs_" not in told.text

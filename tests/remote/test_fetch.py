@@ -242,3 +242,15 @@ def test_works_again_after_close(server: LocalServer, fetch: HttpFetch) -> None:
     fetch(get(f"{server.url}/"))
     fetch.close()
     assert fetch(get(f"{server.url}/")).body == b"ok"
+
+
+@pytest.mark.parametrize("proxy", ["ftp://ada:topsecret@proxy.example", "socks5://127.0.0.1:9"])
+def test_says_that_a_proxy_cannot_be_used(proxy, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    fetch = HttpFetch()
+
+    with pytest.raises(FetchFailed, match="proxy") as failed:
+        fetch(Request(method="GET", url="https://auth.example.com/x"))
+
+    assert "topsecret" not in str(failed.value)
+    fetch.close()

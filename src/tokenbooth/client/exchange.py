@@ -182,6 +182,9 @@ def failure_of(
     )
 
 
+_LEAST_TELLING = 4  # characters of a secret
+
+
 def _redacted(text: str, proof: Proof) -> str:
     # A server may echo what it was sent.
     tokens = proof.handed_in
@@ -189,5 +192,16 @@ def _redacted(text: str, proof: Proof) -> str:
     for secret in (proof.secret, proof.refresh_token, *handed_in):
         if secret:
             for form in {secret.reveal(), form_encode(secret.reveal())}:
-                text = text.replace(form, "***")
+                text = _without_beginning(text.replace(form, "***"), form)
+    return text
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Leave out the beginning of a secret where the text was cut off in the midst of it."""
+    whole = text.removesuffix("...")
+    if whole == text:
+        return text
+    for length in range(min(len(secret), len(whole)), _LEAST_TELLING - 1, -1):
+        if whole.endswith(secret[:length]):
+            return whole[:-length] + "***"
     return text

@@ -97,7 +97,7 @@ class HttpFetch:
             parts = checked_address(request.url, allow_plain_http=self._allow_plain_http)
         except AddressRefused as error:
             raise FetchFailed("address", str(error), is_transient=False) from error
-        client = (self._near if is_loopback(parts.hostname or "") else self._far).get()
+        client = self._client_for(parts.hostname or "")
         deadline = Deadline(self._clock, request.timeout)
         with _failures_named(request), deadline.in_force():
             return _exchange(client, request, deadline)
@@ -108,6 +108,19 @@ class HttpFetch:
             client = each.take()
             if client is not None:
                 client.close()
+
+    def _client_for(self, host: str) -> "httpx2.Client":
+        if is_loopback(host):
+            return self._near.get()
+        try:
+            return self._far.get()
+        except (ValueError, ImportError) as error:
+            # A proxy's address may hold a password, so it is not repeated.
+            text = (
+                "The proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used: "
+                "write http://host:port (SOCKS takes the package socksio)."
+            )
+            raise FetchFailed("proxy", text, is_transient=False) from error
 
     def _client(self, *, use_proxies: bool) -> "httpx2.Client":
         import httpx2
