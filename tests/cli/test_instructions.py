@@ -62,3 +62,16 @@ def test_json_holds_all_of_them(with_client):
 )
 def test_refuses_what_there_is_not(with_client, arguments, code):
     assert with_client("clients", "instructions", *arguments).code == code
+
+
+def test_previews_a_token_in_words_and_says_what_stands_in_its_way(with_client):
+    shown = with_client("clients", "preview", "my-app")
+    whole = with_client("clients", "preview", "my-app", "--json")
+    with_client("clients", "disable", "my-app")
+    refused = with_client("clients", "preview", "my-app")
+
+    assert (shown.code, "refused" in shown.err) == (0, False)
+    assert "persons:read" in shown.out
+    assert whole.data["claims"]["client_id"] == "my-app"
+    assert "It would be refused now: " in refused.err
+    assert with_client("clients", "preview", "nobody").code == 6

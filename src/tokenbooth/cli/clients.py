@@ -12,6 +12,7 @@ from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.limits import limit_options
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
+from tokenbooth.cli.preview import preview
 from tokenbooth.cli.proofs import proof_options
 from tokenbooth.cli.request_options import Requests, request_options
 from tokenbooth.management import access
@@ -29,6 +30,7 @@ def clients() -> None:
 
 
 clients.add_command(instructions)
+clients.add_command(preview)
 
 
 @clients.command()
