@@ -310,3 +310,13 @@ async def test_the_access_of_others_is_not_there(stranger, town):
     assert (await reader.post(f"{ACME}/access")).status_code == 403
     assert (await stranger.post(f"{ACME}/access", csrf="0" * 64)).status_code == 403
     assert await _access(town) == {"persons": ("persons:read",)}
+
+
+async def test_an_id_that_is_taken_tells_nobody_how_other_customers_are_called(member):
+    told = {
+        words(await _made(member, client_id=name, access=READ)).replace(f"'{name}'", "…")
+        for name in ("globex", "globex-app")
+    }
+
+    assert len(told) == 1
+    assert "The id … is taken" in told.pop()

@@ -356,9 +356,14 @@ async def _free_id(booth: Booth, issuer: str, wanted: str | None) -> str:
     if wanted is None:
         return new_client_id()
     check_client_id(wanted)
+    taken = f"The id {wanted!r} is taken; give the client another one."
     if await booth.store.get_account(wanted) is not None:
         # Both appear as a token's subject: one must never pass for the other.
-        raise Conflict(f"The id {wanted!r} is taken; give the client another one.")
-    if await booth.store.get_client(issuer, wanted) is not None:
+        raise Conflict(taken)
+    found = await booth.store.get_client(issuer, wanted)
+    if found is not None:
+        if booth.actor.account not in (None, found.client.account):
+            # The same text: nobody learns by it how other customers are called.
+            raise Conflict(taken)
         raise Conflict(f"The issuer {issuer!r} has a client {wanted!r} already.")
     return wanted
