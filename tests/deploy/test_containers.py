@@ -25,7 +25,7 @@ def composition():
 def test_the_image_installs_by_hash_what_the_service_and_postgresql_need():
     lock = (TOP / "requirements" / "run.lock").read_text("utf-8")
     assert "--require-hashes --requirement /build/run.lock" in IMAGE
-    for package in ("uvicorn", "asyncpg", "hatchling"):
+    for package in ("uvicorn", "asyncpg", "greenlet", "hatchling"):
         assert re.search(rf"^{package}==[^ ]+ \\\n +--hash=sha256:", lock, re.MULTILINE), package
 
 
