@@ -290,3 +290,17 @@ async def test_a_proof_is_not_guessed(booth, ann):
 
 async def test_no_code_is_asked_without_a_second_factor(booth, ann):
     assert not isinstance(await attempt(booth), CodeNeeded)
+
+
+async def test_metrics_count_who_got_in_and_who_did_not(booth, ann):
+    def counted(*labels):
+        (part,) = booth.metrics.numbers.parts()
+        return part.series.get(("tokenbooth_sign_ins", *labels), (0,))[0]
+
+    before = counted("succeeded", "")
+    await attempt(booth)
+    with pytest.raises(SignInRefused):
+        await attempt(booth, password=WRONG)
+
+    assert counted("succeeded", "") == before + 1
+    assert counted("refused", "wrong_password") == 1
