@@ -3,47 +3,31 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-import asyncpg
-
 from tokenbooth.server.checks.finding import Finding, advice, error, warning
 from tokenbooth.server.settings import Settings, is_loopback
 from tokenbooth.server.stores import postgres_driver as postgres
 from tokenbooth.server.stores.postgres import POOL_SIZE
+from tokenbooth.server.stores.postgres_facts import ask_postgres
 
 _SLACK_SECONDS = 5.0
 _WAYS = 2  # each process has a pool for either way to ask
 _LISTENING = 1
-_NAMES = ("fsync", "full_page_writes", "synchronous_commit", "max_connections")
 
 
 async def check_postgres(settings: Settings, now: float) -> tuple[Finding, ...]:
     """Return what is wrong with the server; raises StoreError when it cannot be asked."""
     url = settings.database
-    with postgres.as_store_errors(url):
-        connection = await asyncpg.connect(url, timeout=postgres.CONNECT_SECONDS)
-        try:
-            # What sessions start with, whatever ours asked for.
-            rows = await connection.fetch(
-                "SELECT name, reset_val FROM pg_settings WHERE name = ANY($1)", list(_NAMES)
-            )
-            its_now = await connection.fetchval(
-                "SELECT extract(epoch FROM clock_timestamp())::float8"
-            )
-            is_encrypted = await connection.fetchval(
-                "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-            )
-        finally:
-            await connection.close()
-    found = [*_durability({row["name"]: row["reset_val"] for row in rows}, settings)]
-    if abs(its_now - now) > _SLACK_SECONDS:
+    facts = await ask_postgres(url)
+    found = [*_durability(facts.settings, settings)]
+    if abs(facts.now - now) > _SLACK_SECONDS:
         found.append(
             error(
                 "clock_differs",
-                f"This machine's clock and the database server's differ by {its_now - now:+.0f} s.",
+                f"The database server's clock differs by {facts.now - now:+.0f} s from this one.",
                 "Set both by NTP: nodes compare what others wrote with their own time.",
             )
         )
-    if not is_encrypted and not _is_near(url):
+    if not facts.is_encrypted and not _is_near(url):
         found.append(
             warning(
                 "database_not_encrypted",
