@@ -54,7 +54,7 @@ def _times(certificate: x509.Certificate, now: float) -> Iterator[Finding]:
 
 
 def _fits(certificate: x509.Certificate, host: str) -> bool:
-    """Whether clients that ask for this host take the certificate (RFC 6125)."""
+    """Whether clients that ask for this host take the certificate."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
