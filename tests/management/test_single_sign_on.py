@@ -134,6 +134,8 @@ async def test_a_member_with_a_password_gets_the_identity_at_first(elsewhere):
     member = (await add(elsewhere.booth, "ann@example.com", "member", "acme")).member
 
     assert (await elsewhere.sign_in()).member.id == member.id
+    # Whoever chose that password need not be who owns the address.
+    assert (await elsewhere.booth.store.get_member(member.id)).password_hash is None
     assert (await events_of(elsewhere.booth, "member_changed"))[-1].actor == (
         "member:ann@example.com"
     )

@@ -251,22 +251,27 @@ async def _enabled(booth: Booth, member: Member, visitor: Visitor) -> Member:
 
 
 async def _linked(booth: Booth, member: Member, who: SignedInElsewhere, visitor: Visitor) -> Member:
-    """Give the identity to the member of that email, who has none yet."""
+    """Give the identity to the member of that email, who has none yet.
+
+    A password from before is dropped, and sessions are ended: whoever chose it need not be whose
+    address it is, for the link of an invitation is handed over by others.
+    """
     if member.identity is not None:
         # An address can come to belong to somebody else, at the provider or before it.
         await record_refusal(booth, member, visitor, reason="another_identity")
         raise SignInRefused(
             "Somebody else signs in with this email address. Ask an operator for help."
         )
-    linked = replace(member, identity=who.identity)
+    linked = replace(member, identity=who.identity, password_hash=None)
     event = acting_as(booth, member, visitor).event(
         "member_changed",
         account=member.account,
         subject=member.email,
         changes={"identity": [None, who.identity]},
+        password_dropped=member.password_hash is not None,
     )
     try:
-        await booth.store.replace_member(linked, seen=member, audit=[event])
+        await booth.store.replace_member(linked, seen=member, ending_sessions=True, audit=[event])
     except (Stale, AlreadyExists) as error:
         raise SignInRefused("Something changed at this moment. Sign in again.") from error
     return linked
