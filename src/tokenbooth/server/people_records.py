@@ -21,11 +21,14 @@ class Member:
     role: Role
     account: str | None = None
     enabled: bool = True
-    password_hash: str | None = field(default=None, repr=False)  # Argon2id; None: signs in elsewhere
+    # Argon2id; None: signs in elsewhere.
+    password_hash: str | None = field(default=None, repr=False)
     identity: str | None = None  # "<issuer> <subject>" at the OIDC provider; unique
-    totp: bytes | None = field(default=None, repr=False)  # the sealed secret; None: no second factor
+    # The sealed secret; None: no second factor.
+    totp: bytes | None = field(default=None, repr=False)
     totp_step: int = 0  # the newest time step of which a code was taken
-    recovery_codes: tuple[str, ...] = field(default=(), repr=False)  # digests of those that are left
+    # Digests of those that are left.
+    recovery_codes: tuple[str, ...] = field(default=(), repr=False)
     created_at: float
     last_sign_in_at: float | None = None
 
