@@ -128,14 +128,18 @@ def _client(registered: RegisteredClient) -> str:
         if (said := getattr(client.policy, name)) != getattr(usual, name)
     }
     text = table(path, members)
-    secrets = [each for each in registered.credentials if each.kind == "secret"]
+    # By what they say: ids are made up, and made anew wherever the file is applied.
+    credentials = sorted(
+        registered.credentials, key=lambda each: (each.kind, each.label, each.data)
+    )
+    secrets = [each for each in credentials if each.kind == "secret"]
     if secrets:
         named = ", ".join(_shown(each) for each in secrets)
         text += comment(
             f"Its secrets are in no file: {named}. To bring one along, add:\n"
             '[[….credentials]] secret = "env:NAME"'
         )
-    for credential in registered.credentials:
+    for credential in credentials:
         said = _credential(credential)
         if said is not None:
             text += table((*path, "credentials"), said, is_listed=True)
