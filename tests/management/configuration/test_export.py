@@ -210,7 +210,8 @@ def worlds(draw):
         for client_id in draw(st.lists(ids, unique=True, min_size=1, max_size=2)):
             client = draw(clients(issuer, client_id, found, accounts))
             count = draw(st.integers(0, 3))
-            own.append((client, [draw(credentials(client, n)) for n in range(count)]))
+            has = {each.data: each for each in (draw(credentials(client, n)) for n in range(count))}
+            own.append((client, list(has.values())))
         world[1].append((record, found, own))
     return world
 
