@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from bench.cores import SERVER, stay_on
-from tokenbooth.management.apis import create_api
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.issuers import create_issuer
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.service.apis import create_api
+from tokenbooth.management.service.issuers import create_issuer
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.records import DEFAULT_ISSUER
 from tokenbooth.server.settings import Settings

@@ -6,9 +6,9 @@ import json
 from tests.protocol.jose import key_for
 from tests.server.booths import BASE_URL, running
 from tokenbooth.clock import TravelClock
-from tokenbooth.management.apis import create_api
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.public_keys import read_keys
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.public_keys import read_keys
+from tokenbooth.management.service.apis import create_api
 from tokenbooth.protocol.assertion import JWT_BEARER_ASSERTION, make_client_assertion
 from tokenbooth.server.settings import Settings
 

@@ -4,14 +4,14 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.end_to_end.service import Registered, Service, eventually
-from tokenbooth.management.access_requests import request_access
-from tokenbooth.management.accounts import create_account
-from tokenbooth.management.apis import create_api
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.invitations import invite, join
-from tokenbooth.management.links import invitation_id
-from tokenbooth.management.rotation import rotate_secret
-from tokenbooth.management.sessions import Visitor, actor_for
+from tokenbooth.management.clients.access_requests import request_access
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.rotation import rotate_secret
+from tokenbooth.management.people.accounts import create_account
+from tokenbooth.management.people.invitations import invite, join
+from tokenbooth.management.people.links import invitation_id
+from tokenbooth.management.people.sessions import Visitor, actor_for
+from tokenbooth.management.service.apis import create_api
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.audit_records import Usage
 from tokenbooth.server.bootstrap import Booth

@@ -8,9 +8,9 @@ import json
 import os
 import sys
 
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.credentials import add_secret
-from tokenbooth.management.rotation import rotate_secret
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.credentials import add_secret
+from tokenbooth.management.clients.rotation import rotate_secret
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import Settings
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tokenbooth.management.invitations import join
-from tokenbooth.management.sessions import Visitor
+from tokenbooth.management.people.invitations import join
+from tokenbooth.management.people.sessions import Visitor
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import Settings

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from tests.console.people import PASSWORD, make_people, running
 from tests.server.booths import BASE_URL
 from tokenbooth.clock import TravelClock
-from tokenbooth.management import passwords
+from tokenbooth.management.people import passwords
 from tokenbooth.server.logs import configure_logs
 from tokenbooth.server.settings import Settings
 

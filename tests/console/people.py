@@ -11,8 +11,8 @@ import httpx2
 from tests.server.booths import BASE_URL, Town
 from tokenbooth.console.mount import console_mounts
 from tokenbooth.console.origin import csrf_token
-from tokenbooth.management import second_factor
-from tokenbooth.management.sessions import Visitor, open_session
+from tokenbooth.management.people import second_factor
+from tokenbooth.management.people.sessions import Visitor, open_session
 from tokenbooth.protocol import one_time_code
 from tokenbooth.server.app import TokenService
 from tokenbooth.server.bootstrap import open_booth

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.console.people import email_of, value_of, words
-from tokenbooth.management.invitations import invite
+from tokenbooth.management.people.invitations import invite
 from tokenbooth.server.people_records import AccessRequest
 from tokenbooth.server.records import Account
 

@@ -6,9 +6,9 @@ import httpx2
 import pytest
 
 from tests.console.people import value_of, words
-from tokenbooth.management.apis import find_api
-from tokenbooth.management.issuer_changes import IssuerChanges, change_issuer
 from tokenbooth.management.rest.rights import ensure_management_api
+from tokenbooth.management.service.apis import find_api
+from tokenbooth.management.service.issuer_changes import IssuerChanges, change_issuer
 from tokenbooth.server.records import ApiScope
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.console.people import words
-from tokenbooth.management.api_changes import change_api
+from tokenbooth.management.service.api_changes import change_api
 from tokenbooth.server.audit import TYPES
 
 pytestmark = pytest.mark.anyio

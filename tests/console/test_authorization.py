@@ -7,10 +7,10 @@ import pytest
 from tests.console.people import PEOPLE, email_of, words
 from tests.server.booths import BASE_URL
 from tokenbooth.console.all_pages import ALL_PAGES
-from tokenbooth.management.access_requests import request_access
-from tokenbooth.management.invitations import invite
+from tokenbooth.management.clients.access_requests import request_access
+from tokenbooth.management.people.invitations import invite
+from tokenbooth.management.people.sessions import actor_for
 from tokenbooth.management.rights import ROLES
-from tokenbooth.management.sessions import actor_for
 
 # What the names in addresses stand for: a thing of acme, and one of globex that acme must not see.
 # A page with another name in its address fails here until it is said what that stands for.

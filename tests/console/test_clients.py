@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.console.people import value_of, words
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.rotation import rotate_secret
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.rotation import rotate_secret
 from tokenbooth.server.audit_records import RefusedRequest, Usage
 from tokenbooth.server.records import ClientPolicy, CredentialUse
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.console.people import PASSWORD, email_of, link_in, value_of, words
-from tokenbooth.management.sessions import FRESH_SECONDS
+from tokenbooth.management.people.sessions import FRESH_SECONDS
 
 NEW = "a wholly new password"
 

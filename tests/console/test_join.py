@@ -3,8 +3,8 @@
 import pytest
 
 from tests.console.people import PASSWORD, add_app, code_now, email_of, value_of, words
-from tokenbooth.management.invitations import LIFETIME, first_operator_link, invite
-from tokenbooth.management.password_changes import reset_link
+from tokenbooth.management.people.invitations import LIFETIME, first_operator_link, invite
+from tokenbooth.management.people.password_changes import reset_link
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import Settings
 

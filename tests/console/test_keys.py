@@ -3,7 +3,7 @@
 import pytest
 
 from tests.console.people import value_of, words
-from tokenbooth.management.keys import list_keys
+from tokenbooth.management.service.keys import list_keys
 
 pytestmark = pytest.mark.anyio
 

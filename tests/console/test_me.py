@@ -14,7 +14,7 @@ from tests.console.people import (
     value_of,
     words,
 )
-from tokenbooth.management.sessions import FRESH_SECONDS
+from tokenbooth.management.people.sessions import FRESH_SECONDS
 
 NEW = "a wholly new password"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.console.people import PASSWORD, PEOPLE, add_app, email_of, link_in, value_of, words
-from tokenbooth.management.sessions import FRESH_SECONDS
+from tokenbooth.management.people.sessions import FRESH_SECONDS
 from tokenbooth.server.people_records import Member
 
 NEW = "a wholly new password"

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from tests.console.people import running, words
-from tokenbooth.management.access_requests import request_access
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.rotation import rotate_secret
+from tokenbooth.management.clients.access_requests import request_access
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.rotation import rotate_secret
 from tokenbooth.server.people_records import Member
 from tokenbooth.server.settings import Settings
 

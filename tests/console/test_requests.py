@@ -3,8 +3,8 @@
 import pytest
 
 from tests.console.people import value_of, words
-from tokenbooth.management.access_requests import request_access
-from tokenbooth.management.apis import add_scopes
+from tokenbooth.management.clients.access_requests import request_access
+from tokenbooth.management.service.apis import add_scopes
 
 pytestmark = pytest.mark.anyio
 ASK = {

@@ -14,7 +14,7 @@ from tests.console.people import (
     words,
 )
 from tests.server.booths import BASE_URL
-from tokenbooth.management import sign_in
+from tokenbooth.management.people import sign_in
 
 WRONG = "Email or password is wrong."
 

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.console.people import add_app, code_now, email_of, value_of, words
-from tests.management.oidc import CLIENT_ID, CLIENT_SECRET, returned, running
-from tokenbooth.management.invitations import invite
-from tokenbooth.management.sessions import FRESH_SECONDS
+from tests.management.people.oidc import CLIENT_ID, CLIENT_SECRET, returned, running
+from tokenbooth.management.people.invitations import invite
+from tokenbooth.management.people.sessions import FRESH_SECONDS
 
 COOKIE = "__Host-tokenbooth_elsewhere"
 

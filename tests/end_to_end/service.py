@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from tokenbooth.management.apis import create_api
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.issuers import create_issuer
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.service.apis import create_api
+from tokenbooth.management.service.issuers import create_issuer
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.settings import Settings
 

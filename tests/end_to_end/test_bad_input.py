@@ -6,8 +6,8 @@ import time
 import pytest
 
 from tests.end_to_end.service import eventually
-from tokenbooth.management.clients import set_enabled
-from tokenbooth.management.credentials import add_secret, remove_credential
+from tokenbooth.management.clients.clients import set_enabled
+from tokenbooth.management.clients.credentials import add_secret, remove_credential
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 GRANT = "grant_type=client_credentials"

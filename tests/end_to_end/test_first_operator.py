@@ -9,8 +9,8 @@ import pytest
 
 from tests.end_to_end.service import database_in, run_program, running
 from tokenbooth.management.errors import Missing
-from tokenbooth.management.invitations import join
-from tokenbooth.management.sessions import Visitor
+from tokenbooth.management.people.invitations import join
+from tokenbooth.management.people.sessions import Visitor
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import Settings

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.end_to_end.service import Registered, eventually, run_program
-from tokenbooth.management.credentials import add_secret
+from tokenbooth.management.clients.credentials import add_secret
 
 ALL = "persons:read persons:write"
 

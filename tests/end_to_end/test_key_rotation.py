@@ -15,7 +15,7 @@ from tests.end_to_end.service import Service, eventually, run_program, running
 from tests.softhsm import make_softhsm
 from tokenbooth.clock import SYSTEM_CLOCK
 from tokenbooth.guard import Guard
-from tokenbooth.management.keys import rotate_key
+from tokenbooth.management.service.keys import rotate_key
 
 CACHED_SECONDS = 3.0
 LEAD = 6  # seconds; longer than any verifier here caches

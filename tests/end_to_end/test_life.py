@@ -19,7 +19,7 @@ from tests.end_to_end.service import (
     run_program,
     start_service,
 )
-from tokenbooth.management.credentials import list_credentials
+from tokenbooth.management.clients.credentials import list_credentials
 
 
 def _is_running(pid: int) -> bool:

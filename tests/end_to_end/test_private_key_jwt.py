@@ -12,8 +12,8 @@ from joserfc.jwk import ECKey
 
 from tests.end_to_end.service import Registered, run_program
 from tokenbooth.client import TokenSource
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.public_keys import read_keys
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.public_keys import read_keys
 from tokenbooth.protocol.assertion import JWT_BEARER_ASSERTION, make_client_assertion
 from tokenbooth.protocol.keys import generate_key, signing_key
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.end_to_end.service import Registered, Service, eventually, running
-from tokenbooth.management.clients import set_enabled
+from tokenbooth.management.clients.clients import set_enabled
 
 SHORT_GRACE = {"TOKENBOOTH_REFRESH_GRACE_SECONDS": "0"}
 

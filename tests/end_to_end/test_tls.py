@@ -13,7 +13,7 @@ import pytest
 from tests.end_to_end.service import Registered, eventually, run_program, start_service
 from tests.protocol.certificates import make
 from tests.server.booths import payload_of
-from tokenbooth.management.apis import create_api
+from tokenbooth.management.service.apis import create_api
 from tokenbooth.protocol.certificate import thumbprint
 
 CA = make("CN=authority", is_ca=True)

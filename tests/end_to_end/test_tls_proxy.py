@@ -14,7 +14,7 @@ from tests.end_to_end.test_tls import ADA, BOB, CA, SERVER
 from tests.protocol.certificates import make
 from tests.server.booths import payload_of
 from tokenbooth.client import TokenSource
-from tokenbooth.management.apis import create_api
+from tokenbooth.management.service.apis import create_api
 from tokenbooth.protocol.certificate import thumbprint
 
 OWN = make("CN=own", is_ca=None)

@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.end_to_end.service import Service
 from tests.interop.javascript import Javascript
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.public_keys import read_keys
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.public_keys import read_keys
 
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 KEY_ALGORITHMS = ("ES256", "PS256", "EdDSA")

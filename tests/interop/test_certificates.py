@@ -11,7 +11,7 @@ from tests.end_to_end.service import assert_log_is_discreet, start_service
 from tests.interop.javascript import Refused
 from tests.protocol.certificates import make
 from tests.server.booths import payload_of
-from tokenbooth.management.apis import create_api
+from tokenbooth.management.service.apis import create_api
 from tokenbooth.protocol.certificate import thumbprint
 
 CA = make("CN=authority", is_ca=True)

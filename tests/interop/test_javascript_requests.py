@@ -7,8 +7,8 @@ import pytest
 from tests.interop.guarded_api import guarded_api
 from tests.interop.javascript import Refused
 from tests.interop.registered import with_secret
-from tokenbooth.management.apis import create_api
-from tokenbooth.management.registrations import create_token
+from tokenbooth.management.clients.registrations import create_token
+from tokenbooth.management.service.apis import create_api
 from tokenbooth.protocol.authorization_details import DetailType
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS
 from tokenbooth.protocol.token_exchange import TOKEN_EXCHANGE

@@ -7,8 +7,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from tokenbooth.clock import TravelClock
-from tokenbooth.management import passwords
-from tokenbooth.management.apis import create_api
+from tokenbooth.management.people import passwords
+from tokenbooth.management.service.apis import create_api
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.settings import Settings
 

@@ -2,10 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenbooth.management.apis import add_scopes, create_api
-from tokenbooth.management.clients import create_client
+from tokenbooth.management.clients.clients import create_client
 from tokenbooth.management.errors import BadInput, no_such
-from tokenbooth.management.issuers import create_issuer
 from tokenbooth.management.names import (
     RESERVED,
     check_account_name,
@@ -14,6 +12,8 @@ from tokenbooth.management.names import (
     check_issuer_name,
     check_text,
 )
+from tokenbooth.management.service.apis import add_scopes, create_api
+from tokenbooth.management.service.issuers import create_issuer
 from tokenbooth.protocol.form import form_encode
 from tokenbooth.server.bootstrap import Booth
 

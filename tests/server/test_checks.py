@@ -5,10 +5,10 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from tests.management.people import first_operator
+from tests.management.people.people import first_operator
 from tests.postgres import installed_versions, postgres_server
 from tokenbooth.clock import TravelClock
-from tokenbooth.management.invitations import invite
+from tokenbooth.management.people.invitations import invite
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.checks.everything import check_everything
 from tokenbooth.server.checks.files import filesystem_of

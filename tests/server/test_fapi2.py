@@ -12,7 +12,7 @@ from tests.protocol.jose import compact
 from tests.protocol.proofs import proof
 from tests.server.booths import BASE_URL, FORM, http_scope, payload_of
 from tests.server.test_metadata_is_true import key_for
-from tokenbooth.management.registrations import create_token
+from tokenbooth.management.clients.registrations import create_token
 from tokenbooth.protocol.assertion import ASSERTION_ALGORITHMS, JWT_BEARER_ASSERTION
 from tokenbooth.protocol.certificate import SELF_SIGNED, TLS_METHODS, read_certificate, thumbprint
 from tokenbooth.protocol.dpop import PROOF_ALGORITHMS

@@ -7,7 +7,7 @@ import pytest
 
 from tests.server.booths import running
 from tests.store_contract.samples import client as client_row
-from tokenbooth.management.keys import schedule_keys
+from tokenbooth.management.service.keys import schedule_keys
 from tokenbooth.protocol.jwt import read_jwt, verify_jwt
 from tokenbooth.protocol.keys import parse_key_set
 from tokenbooth.server.key_keeping import KeyKeeper

@@ -9,7 +9,7 @@ import pkcs11
 import pytest
 
 from tests.softhsm import PIN, make_softhsm
-from tokenbooth.management.keys import SHORTEST_LEAD, list_keys, remove_key, rotate_key
+from tokenbooth.management.service.keys import SHORTEST_LEAD, list_keys, remove_key, rotate_key
 from tokenbooth.protocol.jwt import read_jwt, verify_jwt
 from tokenbooth.server.key_material import to_material, to_signer
 from tokenbooth.server.keyring import Keyring

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.server.booths import payload_of, running
-from tokenbooth.management.clients import delete_client, revoke_tokens, set_enabled
-from tokenbooth.management.credentials import remove_credential, revoke_credential_tokens
-from tokenbooth.management.issuers import revoke_issuer_tokens
+from tokenbooth.management.clients.clients import delete_client, revoke_tokens, set_enabled
+from tokenbooth.management.clients.credentials import remove_credential, revoke_credential_tokens
+from tokenbooth.management.service.issuers import revoke_issuer_tokens
 
 FORMATS = ("jwt", "opaque")
 

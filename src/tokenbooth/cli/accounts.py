@@ -5,7 +5,7 @@ import click
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import accounts as management
+from tokenbooth.management.people import accounts as management
 from tokenbooth.server.bootstrap import Booth
 
 

@@ -11,8 +11,8 @@ import click
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.options import MAX_INPUT, read_stdin
 from tokenbooth.cli.request_options import given_claims
-from tokenbooth.management.apis import detail_types
 from tokenbooth.management.errors import ManagementError
+from tokenbooth.management.service.apis import detail_types
 from tokenbooth.protocol.authorization_details import DetailType
 from tokenbooth.server.records import ApiPolicy
 

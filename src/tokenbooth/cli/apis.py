@@ -9,10 +9,10 @@ from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import apis as management
-from tokenbooth.management.api_changes import change_api
 from tokenbooth.management.errors import Missing, no_such
 from tokenbooth.management.revise import revise
+from tokenbooth.management.service import apis as management
+from tokenbooth.management.service.api_changes import change_api
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, Api, ApiPolicy, ApiScope
 

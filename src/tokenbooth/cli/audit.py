@@ -11,7 +11,7 @@ from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.moment_option import MOMENT, Moment
 from tokenbooth.cli.output import Output
-from tokenbooth.management import audit as management
+from tokenbooth.management.activity import audit as management
 from tokenbooth.server.audit_records import EventFilter
 from tokenbooth.server.bootstrap import Booth
 

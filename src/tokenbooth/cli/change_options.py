@@ -8,8 +8,8 @@ import click
 
 from tokenbooth.cli.durations import DURATION
 from tokenbooth.cli.request_options import given_names
-from tokenbooth.management.client_changes import ClientChanges
-from tokenbooth.management.proofs import AUTH_METHODS
+from tokenbooth.management.clients.client_changes import ClientChanges
+from tokenbooth.management.clients.proofs import AUTH_METHODS
 
 _ISSUERS = "issuer"  # in place of a value: as the issuer has it
 

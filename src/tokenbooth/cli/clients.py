@@ -15,11 +15,11 @@ from tokenbooth.cli.output import Output, as_mapping
 from tokenbooth.cli.preview import preview
 from tokenbooth.cli.proofs import proof_options
 from tokenbooth.cli.request_options import Requests, request_options
-from tokenbooth.management import access
-from tokenbooth.management import clients as management
-from tokenbooth.management.client_changes import NO_CHANGES, ClientChanges, change_client
-from tokenbooth.management.limits import NO_LIMITS, Limits
-from tokenbooth.management.proofs import AUTH_METHODS, NewProof
+from tokenbooth.management.clients import access
+from tokenbooth.management.clients import clients as management
+from tokenbooth.management.clients.client_changes import NO_CHANGES, ClientChanges, change_client
+from tokenbooth.management.clients.limits import NO_LIMITS, Limits
+from tokenbooth.management.clients.proofs import AUTH_METHODS, NewProof
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER, ClientPolicy, TokenFormat
 

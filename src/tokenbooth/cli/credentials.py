@@ -10,9 +10,9 @@ from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
 from tokenbooth.cli.proofs import proof_options
-from tokenbooth.management import credentials as management
-from tokenbooth.management.proofs import NewProof, add_proofs
-from tokenbooth.management.reminders import list_reminders
+from tokenbooth.management.clients import credentials as management
+from tokenbooth.management.clients.proofs import NewProof, add_proofs
+from tokenbooth.management.clients.reminders import list_reminders
 from tokenbooth.server.bootstrap import Booth
 
 HOST_COLUMNS = ("source", "agent", "first_at", "last_at", "count")

@@ -5,11 +5,11 @@ The demo's secrets are made anew at every start, since no secret can be read bac
 
 from dataclasses import dataclass, field
 
-from tokenbooth.management.apis import create_api
-from tokenbooth.management.clients import create_client, show_client
-from tokenbooth.management.credentials import add_secret, remove_credential
+from tokenbooth.management.clients.clients import create_client, show_client
+from tokenbooth.management.clients.credentials import add_secret, remove_credential
 from tokenbooth.management.errors import Missing
-from tokenbooth.management.issuers import create_issuer
+from tokenbooth.management.service.apis import create_api
+from tokenbooth.management.service.issuers import create_issuer
 from tokenbooth.protocol.dialects import STANDARD, Dialect, built_in_dialects
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.bootstrap import Booth

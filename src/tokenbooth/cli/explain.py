@@ -4,8 +4,8 @@ import click
 
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import explain as management
-from tokenbooth.management.audit import search_events
+from tokenbooth.management.activity import explain as management
+from tokenbooth.management.activity.audit import search_events
 from tokenbooth.management.errors import Missing
 from tokenbooth.server.audit_records import EventFilter
 from tokenbooth.server.bootstrap import Booth

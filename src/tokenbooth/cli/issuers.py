@@ -7,10 +7,10 @@ from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import issuers as management
-from tokenbooth.management.federation import set_distrusted
-from tokenbooth.management.issuer_changes import IssuerChanges, change_issuer
+from tokenbooth.management.clients.federation import set_distrusted
 from tokenbooth.management.revise import revise
+from tokenbooth.management.service import issuers as management
+from tokenbooth.management.service.issuer_changes import IssuerChanges, change_issuer
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.profiles import PROFILES

@@ -8,8 +8,8 @@ from tokenbooth.cli.durations import DURATION, spoken
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import keys as management
-from tokenbooth.management.master_key import reseal as reseal_all
+from tokenbooth.management.service import keys as management
+from tokenbooth.management.service.master_key import reseal as reseal_all
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import click
 
-from tokenbooth.management.limits import Limits
+from tokenbooth.management.clients.limits import Limits
 
 
 def limit_options(command: Callable[..., object]) -> Callable[..., object]:

@@ -5,12 +5,12 @@ import click
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import invitations as inviting
-from tokenbooth.management import members as management
 from tokenbooth.management.addresses import service_url
-from tokenbooth.management.links import NewLink
-from tokenbooth.management.password_changes import reset_link
-from tokenbooth.management.roles import NAMES, read_role
+from tokenbooth.management.people import invitations as inviting
+from tokenbooth.management.people import members as management
+from tokenbooth.management.people.links import NewLink
+from tokenbooth.management.people.password_changes import reset_link
+from tokenbooth.management.people.roles import NAMES, read_role
 from tokenbooth.server.bootstrap import Booth
 
 _account_option = click.option("--account", metavar="NAME", help="Of this account.")

@@ -4,7 +4,7 @@ import click
 
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management.token_preview import preview_token
+from tokenbooth.management.tokens.token_preview import preview_token
 from tokenbooth.server.bootstrap import Booth
 
 

@@ -10,10 +10,10 @@ from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.options import MAX_INPUT, read_stdin
 from tokenbooth.cli.trust_options import Trust, trust_options
 from tokenbooth.clock import SYSTEM_CLOCK
-from tokenbooth.management.certificates import certificate_proofs, subject_proof
+from tokenbooth.management.clients.certificates import certificate_proofs, subject_proof
+from tokenbooth.management.clients.proofs import NewProof
+from tokenbooth.management.clients.public_keys import key_place, read_keys
 from tokenbooth.management.errors import ManagementError
-from tokenbooth.management.proofs import NewProof
-from tokenbooth.management.public_keys import key_place, read_keys
 from tokenbooth.protocol.assertion import ASSERTION_ALGORITHMS
 from tokenbooth.protocol.certificate import SUBJECT_KINDS
 

@@ -7,9 +7,9 @@ from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import registrations as management
+from tokenbooth.management.clients import registrations as management
+from tokenbooth.management.clients.requests import grant_types
 from tokenbooth.management.errors import ManagementError
-from tokenbooth.management.requests import grant_types
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import DEFAULT_ISSUER
 from tokenbooth.server.registration_tokens import MAX_USES

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from tokenbooth.cli.failures import Failure, Outcome
-from tokenbooth.management.client_changes import ClientChanges
+from tokenbooth.management.clients.client_changes import ClientChanges
+from tokenbooth.management.clients.requests import GRANTS, USUAL_GRANTS, claims_of, grant_types
 from tokenbooth.management.errors import ManagementError
-from tokenbooth.management.requests import GRANTS, USUAL_GRANTS, claims_of, grant_types
 from tokenbooth.server.records import ClientPolicy
 
 _NONE = "none"

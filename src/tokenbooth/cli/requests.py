@@ -7,7 +7,7 @@ import click
 from tokenbooth.cli.lazy import HelpfulGroup
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import access_requests as management
+from tokenbooth.management.clients import access_requests as management
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.people_records import RequestStatus
 

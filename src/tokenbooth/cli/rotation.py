@@ -8,8 +8,8 @@ import click
 from tokenbooth.cli.durations import DURATION, spoken
 from tokenbooth.cli.managing import issuer_option, managing
 from tokenbooth.cli.output import Output, as_mapping
-from tokenbooth.management import rotation as management
-from tokenbooth.management.rotation import RotationStatus, SecretInUse
+from tokenbooth.management.clients import rotation as management
+from tokenbooth.management.clients.rotation import RotationStatus, SecretInUse
 from tokenbooth.server.bootstrap import Booth
 
 ONCE = "Keep the client_secret now: it is shown this once and cannot be had again."

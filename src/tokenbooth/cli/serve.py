@@ -22,7 +22,7 @@ from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
 from tokenbooth.cli.uvicorn_tls import CertificateProtocol, listener, make_context
 from tokenbooth.console.mount import console_mounts
 from tokenbooth.management.errors import Conflict
-from tokenbooth.management.invitations import first_operator_link
+from tokenbooth.management.people.invitations import first_operator_link
 from tokenbooth.management.rest.mount import management_mounts
 from tokenbooth.management.rest.rights import ensure_management_api
 from tokenbooth.protocol.dialects import DialectRefused

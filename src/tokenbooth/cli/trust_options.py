@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import click
 
 from tokenbooth.cli.failures import Failure, Outcome
-from tokenbooth.management.federation import trusted_issuer, trusted_spiffe_id
-from tokenbooth.management.proofs import NewProof
+from tokenbooth.management.clients.federation import trusted_issuer, trusted_spiffe_id
+from tokenbooth.management.clients.proofs import NewProof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ import click
 from tokenbooth.cli.durations import DURATION
 from tokenbooth.cli.managing import managing
 from tokenbooth.cli.output import Output
-from tokenbooth.management import usage as management
-from tokenbooth.management.usage import Step, UsageView
+from tokenbooth.management.activity import usage as management
+from tokenbooth.management.activity.usage import Step, UsageView
 from tokenbooth.server.bootstrap import Booth
 
 _WIDTH = 40

@@ -10,7 +10,7 @@ from tokenbooth.console.cookies import OwnCookies
 from tokenbooth.console.frame import Frame, Page
 from tokenbooth.console.templates import Templates
 from tokenbooth.management.addresses import service_url
-from tokenbooth.management.single_sign_on import SingleSignOn
+from tokenbooth.management.people.single_sign_on import SingleSignOn
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.exchange import ASGIApp
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from tokenbooth.management.clients.reminders import Reminder, list_reminders
+from tokenbooth.management.clients.rotation import rotation_status
 from tokenbooth.management.errors import Missing
-from tokenbooth.management.reminders import Reminder, list_reminders
-from tokenbooth.management.rotation import rotation_status
 from tokenbooth.server.bootstrap import Booth
 
 _SHOWN = 12

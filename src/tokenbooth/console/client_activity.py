@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.audit import EventView, search_events
-from tokenbooth.management.clients import ClientView
-from tokenbooth.management.explain import RefusalView, list_refusals
-from tokenbooth.management.usage import DAY, show_usage
+from tokenbooth.management.activity.audit import EventView, search_events
+from tokenbooth.management.activity.explain import RefusalView, list_refusals
+from tokenbooth.management.activity.usage import DAY, show_usage
+from tokenbooth.management.clients.clients import ClientView
 from tokenbooth.server.audit_records import EventFilter
 
 _DAYS = 14

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from tokenbooth.console.form import Form
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.clients import ClientView, show_client
+from tokenbooth.management.clients.clients import ClientView, show_client
 from tokenbooth.management.errors import BadInput
 
 PATH = "/clients/{issuer}/{client_id}"  # as Starlette writes it

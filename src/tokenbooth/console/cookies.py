@@ -6,7 +6,7 @@ from typing import Self
 
 from starlette.responses import Response
 
-from tokenbooth.management.devices import LIFETIME as DEVICE_SECONDS
+from tokenbooth.management.people.devices import LIFETIME as DEVICE_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tokenbooth.clock import Clock
 from tokenbooth.console.templates import span
-from tokenbooth.management.credentials import CredentialView
-from tokenbooth.management.reminders import SOON
+from tokenbooth.management.clients.credentials import CredentialView
+from tokenbooth.management.clients.reminders import SOON
 
 _DAY = 86_400
 

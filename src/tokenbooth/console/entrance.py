@@ -6,8 +6,8 @@ from starlette.responses import RedirectResponse, Response
 
 from tokenbooth.console.notices import leave_notice
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import sessions
-from tokenbooth.management.sessions import SignedIn
+from tokenbooth.management.people import sessions
+from tokenbooth.management.people.sessions import SignedIn
 
 _LONGEST = 1000
 

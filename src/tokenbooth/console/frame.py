@@ -22,7 +22,6 @@ from tokenbooth.console.origin import (
 )
 from tokenbooth.console.templates import Templates
 from tokenbooth.console.visit import SignedIn, Visit
-from tokenbooth.management import sessions
 from tokenbooth.management.errors import (
     BadInput,
     Conflict,
@@ -33,7 +32,8 @@ from tokenbooth.management.errors import (
     SignInRefused,
     TooManyAttempts,
 )
-from tokenbooth.management.single_sign_on import SingleSignOn
+from tokenbooth.management.people import sessions
+from tokenbooth.management.people.single_sign_on import SingleSignOn
 from tokenbooth.server.actor import Actor
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.exchange import ASGIApp

@@ -14,8 +14,8 @@ from tokenbooth.console.frame import Handler, status_of, told_to_wait
 from tokenbooth.console.origin import CSRF_FIELD
 from tokenbooth.console.visit import Visit
 from tokenbooth.management.errors import ManagementError, SignInRefused, TooManyAttempts
-from tokenbooth.management.sessions import needs_fresh_proof
-from tokenbooth.management.sign_in import prove_again
+from tokenbooth.management.people.sessions import needs_fresh_proof
+from tokenbooth.management.people.sign_in import prove_again
 from tokenbooth.protocol.secret import Secret
 
 FIELD = "proof"

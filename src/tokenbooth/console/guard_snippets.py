@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from tokenbooth.management.issuers import IssuerView
+from tokenbooth.management.service.issuers import IssuerView
 from tokenbooth.server.issuer_view import INTROSPECTION_PATH
 from tokenbooth.server.records import Api
 

@@ -5,8 +5,8 @@ from starlette.responses import Response
 from tokenbooth.console.client_pages import path_of
 from tokenbooth.console.snippet_tabs import DOWNLOADED, tabs_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.clients import show_client
-from tokenbooth.management.credentials import NewSecret
+from tokenbooth.management.clients.clients import show_client
+from tokenbooth.management.clients.credentials import NewSecret
 from tokenbooth.management.instructions import instructions_for
 
 

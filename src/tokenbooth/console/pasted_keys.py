@@ -1,8 +1,8 @@
 """Public keys that people paste into a form; a private one is refused, and never shown again."""
 
+from tokenbooth.management.clients.proofs import NewProof
+from tokenbooth.management.clients.public_keys import read_keys
 from tokenbooth.management.errors import BadInput
-from tokenbooth.management.proofs import NewProof
-from tokenbooth.management.public_keys import read_keys
 
 
 class PrivateKeyPasted(BadInput):

@@ -1,9 +1,9 @@
 """Which roles somebody may give, for pickers; what they ask for is checked again below."""
 
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.accounts import AccountView, list_accounts
 from tokenbooth.management.errors import NotAllowed
-from tokenbooth.management.roles import NAMES, require_over
+from tokenbooth.management.people.accounts import AccountView, list_accounts
+from tokenbooth.management.people.roles import NAMES, require_over
 from tokenbooth.server.people_records import Member, Role
 
 

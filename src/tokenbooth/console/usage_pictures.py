@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tokenbooth.management.activity.usage import DAY, ClientCount, RefusalCount, Span, show_usage
 from tokenbooth.management.errors import Missing
-from tokenbooth.management.usage import DAY, ClientCount, RefusalCount, Span, show_usage
 from tokenbooth.server.bootstrap import Booth
 
 _DAYS = 7

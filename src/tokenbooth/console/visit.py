@@ -13,8 +13,8 @@ from tokenbooth.console.form import Form
 from tokenbooth.console.notices import leave_notice
 from tokenbooth.console.templates import Templates
 from tokenbooth.management.errors import NotAllowed
-from tokenbooth.management.sessions import Visitor
-from tokenbooth.management.single_sign_on import SingleSignOn
+from tokenbooth.management.people.sessions import Visitor
+from tokenbooth.management.people.single_sign_on import SingleSignOn
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.exchange import ASGIApp
 from tokenbooth.server.people_records import Member, Session

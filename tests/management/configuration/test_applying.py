@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tokenbooth.clock import TravelClock
-from tokenbooth.management.clients import create_client, set_enabled
+from tokenbooth.management.clients.clients import create_client, set_enabled
 from tokenbooth.management.configuration import files
 from tokenbooth.management.configuration.files import Prepared
 from tokenbooth.management.configuration.reading import Source

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from tests.protocol import certificates
 from tokenbooth.clock import TravelClock
-from tokenbooth.management.certificates import certificate_proofs, subject_proof
+from tokenbooth.management.clients.certificates import certificate_proofs, subject_proof
+from tokenbooth.management.clients.federation import trusted_issuer, trusted_spiffe_id
+from tokenbooth.management.clients.proofs import AUTH_METHODS, NewProof
+from tokenbooth.management.clients.public_keys import key_place, read_keys
+from tokenbooth.management.clients.requests import GRANTS
 from tokenbooth.management.configuration import files
 from tokenbooth.management.configuration.document import ClientEntry, IssuerEntry
 from tokenbooth.management.configuration.export import written
@@ -20,10 +24,6 @@ from tokenbooth.management.configuration.plan import make_plan
 from tokenbooth.management.configuration.reading import Source, read_documents
 from tokenbooth.management.configuration.resolving import resolve
 from tokenbooth.management.configuration.wanted import State
-from tokenbooth.management.federation import trusted_issuer, trusted_spiffe_id
-from tokenbooth.management.proofs import AUTH_METHODS, NewProof
-from tokenbooth.management.public_keys import key_place, read_keys
-from tokenbooth.management.requests import GRANTS
 from tokenbooth.protocol.authorization_details import DetailType
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.keyring import new_issuer_keys

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from tokenbooth.clock import TravelClock
-from tokenbooth.management.access import withdraw
-from tokenbooth.management.apis import create_api
-from tokenbooth.management.certificates import subject_proof
-from tokenbooth.management.clients import create_client
+from tokenbooth.management.clients.access import withdraw
+from tokenbooth.management.clients.certificates import subject_proof
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.federation import trusted_issuer
+from tokenbooth.management.clients.proofs import add_proofs
+from tokenbooth.management.clients.public_keys import key_place, read_keys
 from tokenbooth.management.errors import BadInput, Missing, NotAllowed
-from tokenbooth.management.federation import trusted_issuer
 from tokenbooth.management.instructions import FORMATS, Instructions, instructions_for
-from tokenbooth.management.issuers import create_issuer
-from tokenbooth.management.proofs import add_proofs
-from tokenbooth.management.public_keys import key_place, read_keys
+from tokenbooth.management.service.apis import create_api
+from tokenbooth.management.service.issuers import create_issuer
 from tokenbooth.protocol.client_auth import POST
 from tokenbooth.protocol.keys import generate_key
 from tokenbooth.server.actor import Actor

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import httpx2
 
 from tokenbooth.clock import TravelClock
-from tokenbooth.management.accounts import create_account
-from tokenbooth.management.apis import create_api
-from tokenbooth.management.clients import create_client
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.people.accounts import create_account
 from tokenbooth.management.rest.mount import management_mounts
 from tokenbooth.management.rest.rights import ensure_management_api
+from tokenbooth.management.service.apis import create_api
 from tokenbooth.server.app import TokenService
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import Settings

@@ -4,10 +4,10 @@ from itertools import count
 
 import pytest
 
-from tokenbooth.management.access_requests import request_access
-from tokenbooth.management.invitations import invite
+from tokenbooth.management.clients.access_requests import request_access
+from tokenbooth.management.clients.rotation import rotate_secret
+from tokenbooth.management.people.invitations import invite
 from tokenbooth.management.rights import RIGHTS
-from tokenbooth.management.rotation import rotate_secret
 from tokenbooth.server.people_records import Member
 
 READING = " ".join(right for right in RIGHTS if right.endswith(":read"))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tokenbooth.management.credentials import list_credentials
+from tokenbooth.management.clients.credentials import list_credentials
 from tokenbooth.server.stores.contract import StoreUnavailable
 
 CLIENTS = {"apis": ["open"], "name": "made once"}

@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
-from tests.management.people import HOME
-from tokenbooth.management.invitations import join
+from tests.management.people.people import HOME
+from tokenbooth.management.people.invitations import join
 from tokenbooth.protocol.secret import Secret
 
 pytestmark = pytest.mark.usefixtures("cheap_hashes")

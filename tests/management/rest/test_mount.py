@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from tokenbooth.management.clients import create_client
-from tokenbooth.management.keys import list_keys, remove_key
+from tokenbooth.management.clients.clients import create_client
 from tokenbooth.management.rest.mount import management_mounts
 from tokenbooth.management.rest.rights import ensure_management_api
+from tokenbooth.management.service.keys import list_keys, remove_key
 from tokenbooth.server.app import TokenService
 from tokenbooth.server.bootstrap import open_booth
 from tokenbooth.server.settings import Settings

@@ -2,17 +2,17 @@
 
 import pytest
 
-from tokenbooth.management.access import grant, withdraw
-from tokenbooth.management.apis import create_api, show_api
-from tokenbooth.management.clients import create_client
+from tokenbooth.management.clients.access import grant, withdraw
+from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.lookup import find_client
 from tokenbooth.management.errors import Conflict
-from tokenbooth.management.lookup import find_client
 from tokenbooth.management.rest.rights import (
     NAME,
     SCOPES,
     ensure_management_api,
     rights_of,
 )
+from tokenbooth.management.service.apis import create_api, show_api
 
 BASE_URL = "https://auth.example.com"
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.server.booths import ORDERS, PERSONS, payload_of, running
-from tokenbooth.management import registrations
+from tokenbooth.management.clients import registrations
 from tokenbooth.protocol.jwt import sign_jwt
 from tokenbooth.protocol.keys import generate_key
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, REFRESH_TOKEN

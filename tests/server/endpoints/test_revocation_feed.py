@@ -3,7 +3,7 @@
 import pytest
 
 from tests.server.booths import BASE_URL
-from tokenbooth.management.clients import revoke_tokens
+from tokenbooth.management.clients.clients import revoke_tokens
 from tokenbooth.protocol.jwt import read_jwt, verify_jwt
 from tokenbooth.protocol.revocation_feed import MAX_ENTRIES, mark, read_feed
 from tokenbooth.server.records import Revocation

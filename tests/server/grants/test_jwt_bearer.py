@@ -11,7 +11,7 @@ from tests.protocol.jose import compact, key_for
 from tests.remote.local_server import local_server
 from tests.server.booths import BASE_URL, FORM, PERSONS, http_scope, payload_of, running
 from tests.server.proofs.outside import JWT_BEARER, Outside
-from tokenbooth.management.proofs import NewProof, add_proofs
+from tokenbooth.management.clients.proofs import NewProof, add_proofs
 from tokenbooth.protocol.certificate import SELF_SIGNED, read_certificate, thumbprint
 from tokenbooth.server.client_certificates import certificate_data
 from tokenbooth.server.client_keys import key_data

@@ -5,8 +5,8 @@ import itertools
 from tests.protocol.jose import compact, key_for
 from tests.remote.local_server import as_json
 from tests.server.booths import BASE_URL
-from tokenbooth.management.federation import trusted_issuer, trusted_spiffe_id
-from tokenbooth.management.proofs import add_proofs
+from tokenbooth.management.clients.federation import trusted_issuer, trusted_spiffe_id
+from tokenbooth.management.clients.proofs import add_proofs
 from tokenbooth.protocol.assertion import JWT_BEARER_ASSERTION, SPIFFE_ASSERTION
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"

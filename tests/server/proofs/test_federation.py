@@ -10,9 +10,9 @@ from tests.protocol.jose import compact, key_for
 from tests.remote.local_server import Reply, as_json, local_server
 from tests.server.booths import BASE_URL, payload_of, running
 from tests.server.proofs.outside import REPO, SVID, Outside
-from tokenbooth.management.clients import set_enabled
-from tokenbooth.management.credentials import remove_credential
-from tokenbooth.management.federation import set_distrusted, trusted_issuer
+from tokenbooth.management.clients.clients import set_enabled
+from tokenbooth.management.clients.credentials import remove_credential
+from tokenbooth.management.clients.federation import set_distrusted, trusted_issuer
 from tokenbooth.protocol.keys import generate_key
 from tokenbooth.server.authenticated import REFUSAL
 from tokenbooth.server.proofs.decoys import _nobodys_key

@@ -4,12 +4,12 @@ from starlette.responses import Response
 
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import accounts
-from tokenbooth.management.access_requests import list_requests
-from tokenbooth.management.client_search import search_clients
+from tokenbooth.management.clients.access_requests import list_requests
+from tokenbooth.management.clients.client_search import search_clients
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError
-from tokenbooth.management.invitations import list_invitations
-from tokenbooth.management.members import list_members
+from tokenbooth.management.people import accounts
+from tokenbooth.management.people.invitations import list_invitations
+from tokenbooth.management.people.members import list_members
 from tokenbooth.management.versions import version_of
 
 _READ, _WRITE = "accounts:read", "accounts:write"

@@ -8,8 +8,9 @@ from starlette.responses import Response
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.guard_snippets import guard_snippets
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import apis
-from tokenbooth.management.api_changes import (
+from tokenbooth.management.errors import Conflict, ManagementError
+from tokenbooth.management.service import apis
+from tokenbooth.management.service.api_changes import (
     UserOfApi,
     change_api,
     count_users,
@@ -17,9 +18,8 @@ from tokenbooth.management.api_changes import (
     read_scopes,
     users_of_api,
 )
-from tokenbooth.management.bounds import is_management
-from tokenbooth.management.errors import Conflict, ManagementError
-from tokenbooth.management.issuers import list_issuers, show_issuer
+from tokenbooth.management.service.apis import is_management
+from tokenbooth.management.service.issuers import list_issuers, show_issuer
 from tokenbooth.management.versions import version_of
 from tokenbooth.server.records import DEFAULT_ISSUER, Api
 from tokenbooth.server.stores.contract import StillInUse

@@ -11,11 +11,11 @@ from starlette.responses import Response, StreamingResponse
 from tokenbooth.console.event_groups import EVENT_GROUPS
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import audit
-from tokenbooth.management.accounts import list_accounts
-from tokenbooth.management.audit import EventView, Verification
+from tokenbooth.management.activity import audit
+from tokenbooth.management.activity.audit import EventView, Verification
 from tokenbooth.management.errors import BadInput, ManagementError, Missing
 from tokenbooth.management.moments import moment
+from tokenbooth.management.people.accounts import list_accounts
 from tokenbooth.server.audit_records import EventFilter
 from tokenbooth.server.bootstrap import Booth
 

@@ -7,20 +7,20 @@ from tokenbooth.console.client_pages import PATH, find, here, title_of
 from tokenbooth.console.credential_state import marks_of
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.access_requests import RequestView, list_requests
 from tokenbooth.management.addresses import issuer_url, token_endpoint
-from tokenbooth.management.api_choice import list_choices
-from tokenbooth.management.clients import (
+from tokenbooth.management.clients.access_requests import RequestView, list_requests
+from tokenbooth.management.clients.clients import (
     ClientView,
     delete_client,
     revoke_tokens,
     set_enabled,
 )
-from tokenbooth.management.credentials import list_hosts
+from tokenbooth.management.clients.credentials import list_hosts
+from tokenbooth.management.clients.lookup import find_client
+from tokenbooth.management.clients.rotation import RotationStatus, rotation_status
 from tokenbooth.management.errors import ManagementError, Missing
-from tokenbooth.management.issuers import find_issuer
-from tokenbooth.management.lookup import find_client
-from tokenbooth.management.rotation import RotationStatus, rotation_status
+from tokenbooth.management.service.api_choice import list_choices
+from tokenbooth.management.service.issuers import find_issuer
 
 
 async def show(visit: Visit) -> Response:

@@ -12,11 +12,11 @@ from tokenbooth.console.client_pages import (
 )
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import access
-from tokenbooth.management.access_requests import request_access
-from tokenbooth.management.api_choice import ApiChoice, list_choices
-from tokenbooth.management.clients import ClientView
+from tokenbooth.management.clients import access
+from tokenbooth.management.clients.access_requests import request_access
+from tokenbooth.management.clients.clients import ClientView
 from tokenbooth.management.errors import BadInput, ManagementError
+from tokenbooth.management.service.api_choice import ApiChoice, list_choices
 
 
 async def show(visit: Visit) -> Response:

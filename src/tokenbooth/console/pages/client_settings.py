@@ -16,10 +16,10 @@ from tokenbooth.console.client_pages import (
 from tokenbooth.console.form import Form
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.accounts import list_accounts
-from tokenbooth.management.client_changes import ClientChanges, change_client
-from tokenbooth.management.clients import ClientView
+from tokenbooth.management.clients.client_changes import ClientChanges, change_client
+from tokenbooth.management.clients.clients import ClientView
 from tokenbooth.management.errors import BadInput, ManagementError
+from tokenbooth.management.people.accounts import list_accounts
 from tokenbooth.server.records import TokenFormat
 
 Values = dict[str, str]

@@ -8,8 +8,8 @@ from tokenbooth.console.client_pages import PATH, find, here, title_of
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
 from tokenbooth.management.errors import ManagementError
-from tokenbooth.management.token_preview import TokenPreview, preview_token
-from tokenbooth.management.token_test import TokenTest, test_token
+from tokenbooth.management.tokens.token_preview import TokenPreview, preview_token
+from tokenbooth.management.tokens.token_test import TokenTest, test_token
 from tokenbooth.protocol.secret import Secret
 
 

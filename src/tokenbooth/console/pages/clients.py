@@ -7,10 +7,10 @@ from starlette.responses import Response
 from tokenbooth.console.credential_state import marks_of_all
 from tokenbooth.console.frame import Page
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.accounts import list_accounts
-from tokenbooth.management.client_search import search_clients
-from tokenbooth.management.clients import ClientView
-from tokenbooth.management.issuers import list_issuers
+from tokenbooth.management.clients.client_search import search_clients
+from tokenbooth.management.clients.clients import ClientView
+from tokenbooth.management.people.accounts import list_accounts
+from tokenbooth.management.service.issuers import list_issuers
 
 _STATUSES = {"enabled": True, "disabled": False}
 

@@ -12,10 +12,10 @@ from tokenbooth.console.new_secret import show_secret
 from tokenbooth.console.once import claim_once, new_once
 from tokenbooth.console.pasted_keys import pasted_again, pasted_keys
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import credentials
-from tokenbooth.management.certificates import certificate_proofs
+from tokenbooth.management.clients import credentials
+from tokenbooth.management.clients.certificates import certificate_proofs
+from tokenbooth.management.clients.proofs import NewProof, add_proofs
 from tokenbooth.management.errors import BadInput, ManagementError
-from tokenbooth.management.proofs import NewProof, add_proofs
 
 KINDS = (
     ("secret", "A secret", "A long random text. It is shown once, on the next page."),

@@ -7,8 +7,8 @@ from tokenbooth.console.fresh_proof import proven
 from tokenbooth.console.roles_to_give import accounts_to_choose, roles_to_give
 from tokenbooth.console.visit import Visit
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError, Missing, NotAllowed
-from tokenbooth.management.invitations import invite, renew_invitation, withdraw_invitation
-from tokenbooth.management.roles import read_role
+from tokenbooth.management.people.invitations import invite, renew_invitation, withdraw_invitation
+from tokenbooth.management.people.roles import read_role
 
 _WRITE = "members:write"
 

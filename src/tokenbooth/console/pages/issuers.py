@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import issuers
-from tokenbooth.management.apis import list_apis
 from tokenbooth.management.errors import BadInput, ManagementError
-from tokenbooth.management.issuer_changes import IssuerChanges, change_issuer
+from tokenbooth.management.service import issuers
+from tokenbooth.management.service.apis import list_apis
+from tokenbooth.management.service.issuer_changes import IssuerChanges, change_issuer
 from tokenbooth.management.versions import version_of
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.issuer_view import (

@@ -7,10 +7,10 @@ from tokenbooth.console.frame import Page, status_of, told_to_wait
 from tokenbooth.console.pages.sign_in import ask_for_code
 from tokenbooth.console.visit import Visit
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError, TooManyAttempts
-from tokenbooth.management.invitations import join, look_at_invitation
-from tokenbooth.management.links import InvitationView
-from tokenbooth.management.password_changes import choose_password
-from tokenbooth.management.sign_in import CodeNeeded
+from tokenbooth.management.people.invitations import join, look_at_invitation
+from tokenbooth.management.people.links import InvitationView
+from tokenbooth.management.people.password_changes import choose_password
+from tokenbooth.management.people.sign_in import CodeNeeded
 from tokenbooth.protocol.secret import Secret
 
 

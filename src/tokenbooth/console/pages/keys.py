@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import keys
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError, Missing
-from tokenbooth.management.issuers import show_issuer
-from tokenbooth.management.keys import KeyView
+from tokenbooth.management.service import keys
+from tokenbooth.management.service.issuers import show_issuer
+from tokenbooth.management.service.keys import KeyView
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 
 _MINUTE = 60

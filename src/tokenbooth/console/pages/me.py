@@ -9,7 +9,6 @@ from tokenbooth.console.fresh_proof import proven
 from tokenbooth.console.once import claim_once, new_once
 from tokenbooth.console.pages.join import new_password
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import second_factor, sessions
 from tokenbooth.management.errors import (
     BadInput,
     Conflict,
@@ -17,8 +16,9 @@ from tokenbooth.management.errors import (
     SignInRefused,
     TooManyAttempts,
 )
-from tokenbooth.management.members import change_own_name
-from tokenbooth.management.password_changes import change_password
+from tokenbooth.management.people import second_factor, sessions
+from tokenbooth.management.people.members import change_own_name
+from tokenbooth.management.people.password_changes import change_password
 from tokenbooth.protocol.secret import Secret
 
 

@@ -9,13 +9,13 @@ from tokenbooth.console.fresh_proof import proven
 from tokenbooth.console.once import claim_once, new_once
 from tokenbooth.console.roles_to_give import accounts_to_choose, may_change, roles_to_give
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import members
-from tokenbooth.management.accounts import list_accounts
 from tokenbooth.management.errors import BadInput, Conflict, ManagementError, Missing, NotAllowed
-from tokenbooth.management.invitations import list_invitations
-from tokenbooth.management.members import view_member
-from tokenbooth.management.password_changes import reset_link
-from tokenbooth.management.roles import read_role
+from tokenbooth.management.people import members
+from tokenbooth.management.people.accounts import list_accounts
+from tokenbooth.management.people.invitations import list_invitations
+from tokenbooth.management.people.members import view_member
+from tokenbooth.management.people.password_changes import reset_link
+from tokenbooth.management.people.roles import read_role
 from tokenbooth.management.versions import version_of
 from tokenbooth.server.bootstrap import Booth
 

@@ -10,13 +10,13 @@ from tokenbooth.console.new_secret import show_secret
 from tokenbooth.console.once import claim_once, new_once
 from tokenbooth.console.pasted_keys import pasted_again, pasted_keys
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.access_requests import request_access
-from tokenbooth.management.accounts import list_accounts
-from tokenbooth.management.api_choice import ApiChoice, list_choices
-from tokenbooth.management.clients import NewClient, create_client
+from tokenbooth.management.clients.access_requests import request_access
+from tokenbooth.management.clients.clients import NewClient, create_client
+from tokenbooth.management.clients.proofs import NewProof
 from tokenbooth.management.errors import BadInput, ManagementError
-from tokenbooth.management.issuers import list_issuers
-from tokenbooth.management.proofs import NewProof
+from tokenbooth.management.people.accounts import list_accounts
+from tokenbooth.management.service.api_choice import ApiChoice, list_choices
+from tokenbooth.management.service.issuers import list_issuers
 from tokenbooth.server.records import DEFAULT_ISSUER, ApiAccess, ClientPolicy
 
 KINDS = (

@@ -8,12 +8,12 @@ from tokenbooth.console.attention import attention
 from tokenbooth.console.frame import Page
 from tokenbooth.console.usage_pictures import last_day, last_week
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.access_requests import list_requests
-from tokenbooth.management.apis import list_apis
-from tokenbooth.management.client_search import search_clients
-from tokenbooth.management.health import show_health
-from tokenbooth.management.members import list_members
+from tokenbooth.management.clients.access_requests import list_requests
+from tokenbooth.management.clients.client_search import search_clients
+from tokenbooth.management.people.members import list_members
 from tokenbooth.management.rights import MANAGEMENT_API
+from tokenbooth.management.service.apis import list_apis
+from tokenbooth.management.service.health import show_health
 
 _WAITING = 6  # requests are listed
 

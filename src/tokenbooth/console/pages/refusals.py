@@ -6,8 +6,7 @@ from starlette.responses import Response
 
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management.errors import BadInput, ManagementError
-from tokenbooth.management.explain import (
+from tokenbooth.management.activity.explain import (
     Explanation,
     ReasonView,
     explain_reason,
@@ -15,6 +14,7 @@ from tokenbooth.management.explain import (
     is_request_id,
     list_refusals,
 )
+from tokenbooth.management.errors import BadInput, ManagementError
 
 _PAGE = 30
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")

@@ -6,11 +6,11 @@ from starlette.responses import Response
 
 from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import access_requests
-from tokenbooth.management.access_requests import RequestView
-from tokenbooth.management.apis import find_api
-from tokenbooth.management.client_search import search_clients
+from tokenbooth.management.clients import access_requests
+from tokenbooth.management.clients.access_requests import RequestView
+from tokenbooth.management.clients.client_search import search_clients
 from tokenbooth.management.errors import BadInput, ManagementError, Missing, NotAllowed
+from tokenbooth.management.service.apis import find_api
 from tokenbooth.server.records import Api, ApiScope
 
 _DECIDED = 50  # are listed

@@ -9,8 +9,8 @@ from tokenbooth.console.frame import Page, status_of
 from tokenbooth.console.new_secret import show_secret
 from tokenbooth.console.once import claim_once, new_once
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import rotation
-from tokenbooth.management.credentials import CredentialView
+from tokenbooth.management.clients import rotation
+from tokenbooth.management.clients.credentials import CredentialView
 from tokenbooth.management.errors import ManagementError
 
 

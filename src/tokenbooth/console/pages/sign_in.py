@@ -5,9 +5,9 @@ from starlette.responses import Response
 from tokenbooth.console.entrance import enter, go_on
 from tokenbooth.console.frame import Page, status_of, told_to_wait
 from tokenbooth.console.visit import Visit
-from tokenbooth.management import sessions
 from tokenbooth.management.errors import ManagementError, SignInRefused, TooManyAttempts
-from tokenbooth.management.sign_in import CodeNeeded, finish_sign_in, sign_in
+from tokenbooth.management.people import sessions
+from tokenbooth.management.people.sign_in import CodeNeeded, finish_sign_in, sign_in
 from tokenbooth.protocol.secret import Secret
 
 

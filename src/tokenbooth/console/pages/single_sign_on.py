@@ -11,8 +11,8 @@ from tokenbooth.console.frame import Page, told_to_wait
 from tokenbooth.console.pages.sign_in import ask_for_code, ask_for_password
 from tokenbooth.console.visit import Visit
 from tokenbooth.management.errors import Failed, Missing, SignInRefused, TooManyAttempts
-from tokenbooth.management.sign_in import CodeNeeded
-from tokenbooth.management.single_sign_on import SingleSignOn
+from tokenbooth.management.people.sign_in import CodeNeeded
+from tokenbooth.management.people.single_sign_on import SingleSignOn
 
 _MOST_WAY_ON = 500
 

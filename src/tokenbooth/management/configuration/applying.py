@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tokenbooth.management.bounds import check_bounds, require_no_less
+from tokenbooth.management.clients.bounds import check_bounds, require_no_less
 from tokenbooth.management.configuration.plan import Plan, Step, StepKind
 from tokenbooth.management.configuration.wanted import Name, WantedCredential
 from tokenbooth.management.errors import Outdated

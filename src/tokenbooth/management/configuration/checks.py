@@ -6,7 +6,8 @@ What stays as it is, is not looked at: it may be older than a rule.
 from collections.abc import Callable, Iterator, Mapping
 
 from tokenbooth.management.addresses import issuer_url
-from tokenbooth.management.apis import check_api_policy, check_audience, read_scope
+from tokenbooth.management.clients.limits import check_limits
+from tokenbooth.management.clients.proofs import AUTH_METHODS
 from tokenbooth.management.configuration.plan import Plan, Step
 from tokenbooth.management.configuration.reading import Mistakes, Place
 from tokenbooth.management.configuration.wanted import (
@@ -17,14 +18,6 @@ from tokenbooth.management.configuration.wanted import (
     WantedCredential,
 )
 from tokenbooth.management.errors import BadInput, no_such
-from tokenbooth.management.issuers import (
-    LONGEST_REFRESH,
-    LONGEST_TOKEN,
-    check_lifetime,
-    check_profile,
-)
-from tokenbooth.management.keys import check_schedule
-from tokenbooth.management.limits import check_limits
 from tokenbooth.management.names import (
     check_account_name,
     check_api_name,
@@ -32,7 +25,14 @@ from tokenbooth.management.names import (
     check_issuer_name,
     check_text,
 )
-from tokenbooth.management.proofs import AUTH_METHODS
+from tokenbooth.management.service.apis import check_api_policy, check_audience, read_scope
+from tokenbooth.management.service.issuers import (
+    LONGEST_REFRESH,
+    LONGEST_TOKEN,
+    check_lifetime,
+    check_profile,
+)
+from tokenbooth.management.service.keys import check_schedule
 from tokenbooth.protocol.custom_claims import ClaimsRefused, check_claims
 from tokenbooth.protocol.keys import SIGNING_ALGORITHMS
 from tokenbooth.server.bootstrap import Booth

@@ -7,15 +7,15 @@ from pathlib import Path as FilePath
 import msgspec
 from msgspec import UNSET
 
-from tokenbooth.management.certificates import certificate_proofs, subject_proof
+from tokenbooth.management.clients.certificates import certificate_proofs, subject_proof
+from tokenbooth.management.clients.federation import trusted_issuer, trusted_spiffe_id
+from tokenbooth.management.clients.proofs import SECRET_METHODS, NewProof
+from tokenbooth.management.clients.public_keys import key_place, read_keys
 from tokenbooth.management.configuration.document import CREDENTIAL_KINDS, CredentialEntry
 from tokenbooth.management.configuration.reading import MAX_BYTES, Place
 from tokenbooth.management.configuration.wanted import WantedCredential
 from tokenbooth.management.errors import BadInput
-from tokenbooth.management.federation import trusted_issuer, trusted_spiffe_id
 from tokenbooth.management.names import check_text
-from tokenbooth.management.proofs import SECRET_METHODS, NewProof
-from tokenbooth.management.public_keys import key_place, read_keys
 from tokenbooth.protocol.certificate import SUBJECT_KINDS
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.protocol.secret_form import what_is_wrong

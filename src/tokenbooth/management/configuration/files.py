@@ -11,7 +11,7 @@ from tokenbooth.management.configuration.gathering import gather, only_of
 from tokenbooth.management.configuration.plan import Plan, make_plan
 from tokenbooth.management.configuration.reading import Source, read_documents
 from tokenbooth.management.configuration.resolving import resolve
-from tokenbooth.management.issuers import find_issuer
+from tokenbooth.management.service.issuers import find_issuer
 from tokenbooth.server.bootstrap import Booth
 
 _LONGEST_SUBJECT = 200

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from tokenbooth.management.clients.proofs import needs_secret
 from tokenbooth.management.configuration.resolving import MANAGEMENT
 from tokenbooth.management.configuration.wanted import (
     Name,
@@ -14,7 +15,6 @@ from tokenbooth.management.configuration.wanted import (
     WantedClient,
     WantedCredential,
 )
-from tokenbooth.management.proofs import needs_secret
 from tokenbooth.server.records import (
     Account,
     Api,

@@ -7,7 +7,9 @@ from typing import Any
 from msgspec import UNSET
 
 from tokenbooth.management.addresses import service_url
-from tokenbooth.management.clients import switched
+from tokenbooth.management.clients.clients import switched
+from tokenbooth.management.clients.proofs import SECRET_METHODS
+from tokenbooth.management.clients.requests import USUAL_GRANTS, grant_types
 from tokenbooth.management.configuration.credentials import wanted_credentials
 from tokenbooth.management.configuration.document import (
     AccessEntry,
@@ -30,8 +32,6 @@ from tokenbooth.management.configuration.wanted import (
     WantedCredential,
 )
 from tokenbooth.management.errors import BadInput, no_such
-from tokenbooth.management.proofs import SECRET_METHODS
-from tokenbooth.management.requests import USUAL_GRANTS, grant_types
 from tokenbooth.management.rights import MANAGEMENT_API, RIGHTS
 from tokenbooth.protocol.dialects import STANDARD, IssuerDefaults
 from tokenbooth.server.bootstrap import Booth

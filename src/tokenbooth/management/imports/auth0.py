@@ -6,6 +6,7 @@ What a client may call stands in the client grants, without which it may call no
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tokenbooth.management.clients.proofs import SECRET_METHODS
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.imports import loose
 from tokenbooth.management.imports.found import (
@@ -18,7 +19,6 @@ from tokenbooth.management.imports.found import (
     Skipped,
 )
 from tokenbooth.management.imports.loose import Json
-from tokenbooth.management.proofs import SECRET_METHODS
 from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS
 from tokenbooth.protocol.secret import Secret

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tokenbooth.management.clients.proofs import SECRET_METHODS
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.imports import loose
 from tokenbooth.management.imports.found import (
@@ -22,7 +23,6 @@ from tokenbooth.management.imports.found import (
 )
 from tokenbooth.management.imports.loose import Json
 from tokenbooth.management.imports.sql_dump import rows_of
-from tokenbooth.management.proofs import SECRET_METHODS
 from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
 from tokenbooth.protocol.client_auth import BASIC
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN

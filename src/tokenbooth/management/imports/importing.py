@@ -10,7 +10,7 @@ from tokenbooth.management.configuration.plan import Plan, Step, make_plan
 from tokenbooth.management.configuration.wanted import State, Wanted
 from tokenbooth.management.imports.found import Found
 from tokenbooth.management.imports.merging import Merged, Notes, merge
-from tokenbooth.management.issuers import find_issuer
+from tokenbooth.management.service.issuers import find_issuer
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.records import ApiAccess
 

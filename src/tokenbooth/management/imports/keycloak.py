@@ -13,6 +13,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tokenbooth.management.clients.proofs import SECRET_METHODS
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.imports import loose
 from tokenbooth.management.imports.found import (
@@ -25,7 +26,6 @@ from tokenbooth.management.imports.found import (
     Skipped,
 )
 from tokenbooth.management.imports.loose import Json
-from tokenbooth.management.proofs import SECRET_METHODS
 from tokenbooth.protocol.assertion import PRIVATE_KEY_JWT
 from tokenbooth.protocol.certificate import TLS
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, REFRESH_TOKEN

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tokenbooth.management.apis import read_scope
-from tokenbooth.management.certificates import subject_proof
-from tokenbooth.management.clients import switched
+from tokenbooth.management.clients.certificates import subject_proof
+from tokenbooth.management.clients.clients import switched
+from tokenbooth.management.clients.proofs import SECRET_METHODS, NewProof
+from tokenbooth.management.clients.public_keys import key_place, read_keys
 from tokenbooth.management.configuration.credentials import (
     check_foreign_secret,
     secret_credential,
@@ -29,10 +30,9 @@ from tokenbooth.management.imports.found import (
     FoundKey,
     FoundSecret,
 )
-from tokenbooth.management.issuers import LONGEST_TOKEN
 from tokenbooth.management.names import shown
-from tokenbooth.management.proofs import SECRET_METHODS, NewProof
-from tokenbooth.management.public_keys import key_place, read_keys
+from tokenbooth.management.service.apis import read_scope
+from tokenbooth.management.service.issuers import LONGEST_TOKEN
 from tokenbooth.protocol.custom_claims import ClaimsRefused, check_claims
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.foreign_hashes import read_foreign_hash

@@ -1,5 +1,6 @@
 """Write the instructions for one client: all formats, for exactly this deployment."""
 
+from tokenbooth.management.clients.lookup import find_client
 from tokenbooth.management.errors import BadInput
 from tokenbooth.management.instructions import (
     curl,
@@ -12,9 +13,8 @@ from tokenbooth.management.instructions import (
 )
 from tokenbooth.management.instructions.facts import AUTHENTICATION, gather_facts
 from tokenbooth.management.instructions.snippet import Instructions, LeftOut, Snippet
-from tokenbooth.management.issuers import find_issuer
-from tokenbooth.management.lookup import find_client
 from tokenbooth.management.rights import require
+from tokenbooth.management.service.issuers import find_issuer
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.bootstrap import Booth

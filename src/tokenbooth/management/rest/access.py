@@ -11,8 +11,8 @@ from tokenbooth.guard import Caller, Guard, Refusal
 from tokenbooth.guard.asgi import request_url, token_headers
 from tokenbooth.guard.possession import algorithms_text
 from tokenbooth.guard.refusal import RefusalWords
-from tokenbooth.management.bounds import management_scopes
-from tokenbooth.management.lookup import find_client
+from tokenbooth.management.clients.bounds import management_scopes
+from tokenbooth.management.clients.lookup import find_client
 from tokenbooth.management.rest.idempotency import HEADER, take_key
 from tokenbooth.management.rest.rights import NAME, SCOPES, rights_of
 from tokenbooth.protocol.bearer import authorization_values, bearer_token, read_authorization

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from tokenbooth.management import access_requests as management
-from tokenbooth.management.access_requests import MAX_REASON, MOST, RequestView
+from tokenbooth.management.clients import access_requests as management
+from tokenbooth.management.clients.access_requests import MAX_REASON, MOST, RequestView
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import Body, Scopes
 from tokenbooth.management.rest.conditions import EditedAs, LookedAt

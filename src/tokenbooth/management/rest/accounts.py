@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from tokenbooth.management import accounts as management
-from tokenbooth.management.accounts import AccountDetails, AccountView
+from tokenbooth.management.people import accounts as management
+from tokenbooth.management.people.accounts import AccountDetails, AccountView
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import Body, Text, refuse_nulls
 from tokenbooth.management.rest.conditions import EditedAs, LookedAt

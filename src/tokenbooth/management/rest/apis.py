@@ -5,9 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from tokenbooth.management import apis as management
-from tokenbooth.management.api_changes import change_api
-from tokenbooth.management.apis import MAX_AUDIENCE, ApiView
 from tokenbooth.management.errors import Conflict
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import (
@@ -25,6 +22,9 @@ from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
 from tokenbooth.management.rest.rights import NAME
 from tokenbooth.management.revise import revise
+from tokenbooth.management.service import apis as management
+from tokenbooth.management.service.api_changes import change_api
+from tokenbooth.management.service.apis import MAX_AUDIENCE, ApiView
 from tokenbooth.server.records import DEFAULT_ISSUER, ApiScope
 
 router = APIRouter(prefix="/apis", tags=["apis"])

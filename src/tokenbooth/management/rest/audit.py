@@ -7,16 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BeforeValidator
 
-from tokenbooth.management import audit as management
-from tokenbooth.management import explain, usage
-from tokenbooth.management.audit import EventView, HeadView, Verification
+from tokenbooth.management.activity import audit as management
+from tokenbooth.management.activity import explain, usage
+from tokenbooth.management.activity.audit import EventView, HeadView, Verification
+from tokenbooth.management.activity.explain import Explanation, RefusalView
+from tokenbooth.management.activity.usage import DAY, UsageView
 from tokenbooth.management.errors import BadInput
-from tokenbooth.management.explain import Explanation, RefusalView
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import OnlyIssuer
 from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
-from tokenbooth.management.usage import DAY, UsageView
 from tokenbooth.server.activity import HOUR
 from tokenbooth.server.audit_records import EventFilter
 

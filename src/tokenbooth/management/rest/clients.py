@@ -7,22 +7,22 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from tokenbooth.management import access
-from tokenbooth.management import clients as management
-from tokenbooth.management.client_changes import ClientChanges, change_client
-from tokenbooth.management.clients import ClientView
+from tokenbooth.management.clients import access
+from tokenbooth.management.clients import clients as management
+from tokenbooth.management.clients.client_changes import ClientChanges, change_client
+from tokenbooth.management.clients.clients import ClientView
+from tokenbooth.management.clients.limits import MOST_NETWORKS, MOST_TOKENS, networks_of
+from tokenbooth.management.clients.proofs import NewProof
+from tokenbooth.management.clients.public_keys import key_place, read_keys
+from tokenbooth.management.clients.requests import USUAL_GRANTS, grant_types
 from tokenbooth.management.errors import BadInput
-from tokenbooth.management.issuers import LONGEST_TOKEN
-from tokenbooth.management.limits import MOST_NETWORKS, MOST_TOKENS, networks_of
-from tokenbooth.management.proofs import NewProof
-from tokenbooth.management.public_keys import key_place, read_keys
-from tokenbooth.management.requests import USUAL_GRANTS, grant_types
 from tokenbooth.management.rest.access import BoothHere, KeeperHere, require
 from tokenbooth.management.rest.bodies import Body, OneIssuer, OnlyIssuer, Scopes, Text
 from tokenbooth.management.rest.conditions import EditedAs, LookedAt
 from tokenbooth.management.rest.locations import located
 from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
+from tokenbooth.management.service.issuers import LONGEST_TOKEN
 from tokenbooth.server.records import DEFAULT_ISSUER, Client, ClientPolicy, TokenFormat
 
 router = APIRouter(prefix="/clients", tags=["clients"])

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query
 from msgspec import UNSET
 from pydantic import BaseModel, Field
 
-from tokenbooth.management import credentials as management
-from tokenbooth.management import rotation as rotating
-from tokenbooth.management.credentials import (
+from tokenbooth.management.clients import credentials as management
+from tokenbooth.management.clients import rotation as rotating
+from tokenbooth.management.clients.credentials import (
     DAY,
     LONGEST_VALIDITY,
     CredentialDetails,

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from tokenbooth.management import token_preview
 from tokenbooth.management.instructions import Instructions, instructions_for
 from tokenbooth.management.instructions.snippet import MEDIA_TYPES
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import OneIssuer
 from tokenbooth.management.rest.problems import responses
-from tokenbooth.management.token_preview import TokenPreview
+from tokenbooth.management.tokens import token_preview
+from tokenbooth.management.tokens.token_preview import TokenPreview
 
 router = APIRouter(prefix="/clients/{client_id}", tags=["clients"])
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tokenbooth.management import invitations as management
-from tokenbooth.management.links import InvitationView, NewLink
+from tokenbooth.management.people import invitations as management
+from tokenbooth.management.people.links import InvitationView, NewLink
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import Body
 from tokenbooth.management.rest.pages import Asked, Page

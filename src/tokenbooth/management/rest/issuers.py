@@ -5,9 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from tokenbooth.management import issuers as management
-from tokenbooth.management.issuer_changes import IssuerChanges, change_issuer
-from tokenbooth.management.issuers import LONGEST_REFRESH, LONGEST_TOKEN, IssuerView
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import Body, refuse_nulls
 from tokenbooth.management.rest.conditions import EditedAs, LookedAt
@@ -15,6 +12,9 @@ from tokenbooth.management.rest.locations import located
 from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
 from tokenbooth.management.revise import revise
+from tokenbooth.management.service import issuers as management
+from tokenbooth.management.service.issuer_changes import IssuerChanges, change_issuer
+from tokenbooth.management.service.issuers import LONGEST_REFRESH, LONGEST_TOKEN, IssuerView
 from tokenbooth.protocol.dialects import STANDARD
 from tokenbooth.server.records import ProfileName, TokenFormat
 

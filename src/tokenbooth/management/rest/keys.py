@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from tokenbooth.management import keys as management
-from tokenbooth.management.keys import LONGEST_LEAD, KeyView
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import Body, OnlyIssuer
 from tokenbooth.management.rest.pages import Asked, Page
 from tokenbooth.management.rest.problems import responses
+from tokenbooth.management.service import keys as management
+from tokenbooth.management.service.keys import LONGEST_LEAD, KeyView
 from tokenbooth.server.records import DEFAULT_ISSUER
 
 router = APIRouter(prefix="/keys", tags=["keys"])

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tokenbooth.management import members as management
-from tokenbooth.management.members import MemberView
-from tokenbooth.management.password_changes import reset_link
+from tokenbooth.management.people import members as management
+from tokenbooth.management.people.members import MemberView
+from tokenbooth.management.people.password_changes import reset_link
 from tokenbooth.management.rest.access import BoothHere, require
 from tokenbooth.management.rest.bodies import Body, Text, refuse_nulls
 from tokenbooth.management.rest.conditions import EditedAs, LookedAt

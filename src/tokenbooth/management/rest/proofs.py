@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from tokenbooth.management.certificates import certificate_proofs, subject_proof
-from tokenbooth.management.credentials import LONGEST_VALIDITY
+from tokenbooth.management.clients.certificates import certificate_proofs, subject_proof
+from tokenbooth.management.clients.credentials import LONGEST_VALIDITY
+from tokenbooth.management.clients.federation import MAX_COPIED, trusted_issuer, trusted_spiffe_id
+from tokenbooth.management.clients.proofs import Added, NewProof, add_proofs
 from tokenbooth.management.errors import BadInput
-from tokenbooth.management.federation import MAX_COPIED, trusted_issuer, trusted_spiffe_id
-from tokenbooth.management.proofs import Added, NewProof, add_proofs
 from tokenbooth.management.rest.access import BoothHere, KeeperHere, require
 from tokenbooth.management.rest.bodies import Body, OneIssuer, Text
 from tokenbooth.management.rest.clients import proofs_of

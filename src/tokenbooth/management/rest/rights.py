@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import replace
 
-from tokenbooth.management.bounds import management_scopes
+from tokenbooth.management.clients.bounds import management_scopes
 from tokenbooth.management.errors import Conflict
 from tokenbooth.management.rights import MANAGEMENT_API, RIGHTS
 from tokenbooth.server.bootstrap import Booth

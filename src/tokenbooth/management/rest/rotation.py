@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tokenbooth.management import rotation as management
-from tokenbooth.management.credentials import DAY, LONGEST_VALIDITY, CredentialView
-from tokenbooth.management.reminders import MOST, Reminder, list_reminders
+from tokenbooth.management.clients import rotation as management
+from tokenbooth.management.clients.credentials import DAY, LONGEST_VALIDITY, CredentialView
+from tokenbooth.management.clients.reminders import MOST, Reminder, list_reminders
+from tokenbooth.management.clients.rotation import QUIET, RotationStatus
 from tokenbooth.management.rest.access import BoothHere, KeeperHere, require
 from tokenbooth.management.rest.bodies import OneIssuer, OnlyIssuer
 from tokenbooth.management.rest.problems import responses
-from tokenbooth.management.rotation import QUIET, RotationStatus
 
 router = APIRouter(tags=["credentials"])
 

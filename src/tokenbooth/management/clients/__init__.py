@@ -1,0 +1,1 @@
+"""Clients, what they prove themselves with, and what they may have."""

@@ -1,0 +1,1 @@
+"""The service itself: its issuers, their APIs, and its keys."""

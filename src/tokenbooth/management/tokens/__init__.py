@@ -1,0 +1,1 @@
+"""Tokens, looked at and tried out."""
