@@ -185,7 +185,8 @@ async def _fault(_: Request, _error: Exception) -> ProblemResponse:
 def _methods(document: dict[str, Any]) -> list[tuple[re.Pattern[str], str]]:
     """Return for each path all the methods that it takes; Starlette knows those of one route."""
     found = []
-    for path, operations in document["paths"].items():
+    # A path that is named whole before one that takes any name in the same place.
+    for path, operations in sorted(document["paths"].items(), key=lambda each: each[0].count("{")):
         pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
         found.append((pattern, ", ".join(method.upper() for method in operations)))
     return found
