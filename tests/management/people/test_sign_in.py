@@ -304,3 +304,19 @@ async def test_metrics_count_who_got_in_and_who_did_not(booth, ann):
 
     assert counted("succeeded", "") == before + 1
     assert counted("refused", "wrong_password") == 1
+
+
+async def test_a_storm_of_attempts_is_one_entry_of_the_trail_a_window(booth, ann, clock):
+    for _ in range(5):
+        with pytest.raises(SignInRefused):
+            await attempt(booth, password=WRONG)
+    for _ in range(4):
+        with pytest.raises(TooManyAttempts):
+            await attempt(booth, password=WRONG)
+
+    slowed = [
+        each
+        for each in await events_of(booth, "sign_in_refused")
+        if each.reason == "too_many_attempts"
+    ]
+    assert [each.subject for each in slowed] == ["ann@example.com"]

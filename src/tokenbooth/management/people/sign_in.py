@@ -42,7 +42,7 @@ async def sign_in(
     """Sign in by password; raises SignInRefused, or TooManyAttempts with the seconds to wait."""
     address = clean_email(email)
     budgets = budgets_of_email(booth, address or email, visitor)
-    await take_attempt(booth, budgets)
+    await take_attempt(booth, budgets, visitor, email=address)
     member = None if address is None else await booth.store.find_member(email=address)
     # Timing: hashed whoever it is, and whether or not there is a hash to compare with.
     stored = None if member is None or not member.enabled else member.password_hash
@@ -87,7 +87,7 @@ async def check_own_password(
 ) -> None:
     """Check what somebody types who is signed in already; raises as `prove_again` does."""
     budgets = [budget_of_member("proof", member)]
-    await take_attempt(booth, budgets)
+    await take_attempt(booth, budgets, visitor, member=member)
     if not await passwords.is_password(password, member.password_hash):
         await record_refusal(booth, member, visitor, reason="wrong_password")
         raise SignInRefused("The password is wrong.")
@@ -99,7 +99,7 @@ async def _with_code(
 ) -> SignedIn:
     # Who gets here knows the password, so no stranger can use these attempts up.
     budgets = [budget_of_member("code", member)]
-    await take_attempt(booth, budgets)
+    await take_attempt(booth, budgets, visitor, member=member)
     try:
         kind = await second_factor.spend_code(booth, member, code)
     except SignInRefused:

@@ -17,6 +17,7 @@ from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.people_records import AttemptBudget, Member
 from tokenbooth.server.rate_limit import network_of
 
+_SLOWED = "too_many_attempts"
 _WAIT = "Too many attempts failed. Try again in {} s."
 
 
@@ -44,11 +45,24 @@ def budget_of_member(what: str, member: Member) -> AttemptBudget:
     return _budget(f"{what}:{member.id}", free=5, longest=900)
 
 
-async def take_attempt(booth: Booth, budgets: Sequence[AttemptBudget]) -> None:
+async def take_attempt(
+    booth: Booth,
+    budgets: Sequence[AttemptBudget],
+    visitor: Visitor,
+    *,
+    member: Member | None = None,
+    email: str | None = None,
+) -> None:
     """Count an attempt as failed before it is looked at; raises TooManyAttempts."""
-    wait = await booth.store.take_attempt(budgets, now=booth.clock.now())
+    now = booth.clock.now()
+    wait = await booth.store.take_attempt(budgets, now=now)
     if wait:
-        booth.metrics.sign_in("refused", "too_many_attempts")
+        # A storm of attempts is one entry of the trail in each window, on whatever node.
+        window = booth.settings.audit_window_seconds
+        key = f"slowed:{budgets[0].key}:{int(now // window)}"
+        if (await booth.store.claim(key, now=now, expires_at=now + window)).won:
+            await _record(booth, member, visitor, reason=_SLOWED, email=email)
+        booth.metrics.sign_in("refused", _SLOWED)
         seconds = math.ceil(wait)
         raise TooManyAttempts(_WAIT.format(seconds), seconds=seconds)
 
@@ -65,6 +79,13 @@ async def record_refusal(
     booth: Booth, member: Member | None, visitor: Visitor, *, reason: str, email: str | None = None
 ) -> None:
     """Record that somebody did not get in, and the true reason."""
+    await _record(booth, member, visitor, reason=reason, email=email)
+    booth.metrics.sign_in("refused", reason)
+
+
+async def _record(
+    booth: Booth, member: Member | None, visitor: Visitor, *, reason: str, email: str | None
+) -> None:
     actor = Actor(
         kind="visitor",
         rights=frozenset(),
@@ -78,7 +99,6 @@ async def record_refusal(
         reason=reason,
     )
     await booth.store.add_events([event])
-    booth.metrics.sign_in("refused", reason)
 
 
 def _network(visitor: Visitor) -> str:

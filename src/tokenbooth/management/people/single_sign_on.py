@@ -128,7 +128,7 @@ class SingleSignOn:
         Raises SignInRefused, TooManyAttempts, or Failed while the provider is away.
         """
         budgets = [budget_of_network(visitor)]
-        await take_attempt(booth, budgets)
+        await take_attempt(booth, budgets, visitor)
         pending, who = await self._returned(booth, unverified_query, unverified_pending, visitor)
         member = await self._member(booth, who, pending["invitation"], visitor)
         await forgive(booth, budgets)
