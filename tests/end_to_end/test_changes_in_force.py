@@ -133,7 +133,11 @@ def test_issuing_tokens_writes_no_rows(service):
     for _ in range(50):
         service.access_token(client)
         service.access_token(opaque)
-    assert _rows(service) == before
+    after = _rows(service)
+    # What is counted has one row for many tokens: for each client, host, hour and kind of event.
+    for table in ("audit", "credential_hosts", "usage"):
+        assert after.pop(table) - before.pop(table) < 10
+    assert after == before
     service.revoke(client, service.access_token(client))
     assert _rows(service)["revocations"] == before["revocations"] + 1
 
