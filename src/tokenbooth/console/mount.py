@@ -1,6 +1,5 @@
 """The console as a mounted application: bounds and static files first, pages when first needed."""
 
-import asyncio
 from urllib.parse import urlsplit
 
 from tokenbooth.console.static_files import HEADERS as STATIC_HEADERS
@@ -10,8 +9,9 @@ from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge
 from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.deadlines import Deadlines
-from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
+from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Receive, Scope, Send
 from tokenbooth.server.logs import get_logger
+from tokenbooth.server.mounted import LateApp, finishing, replayed
 
 PATH = "/console"
 _FORM = "application/x-www-form-urlencoded"
@@ -35,7 +35,7 @@ class Console:
         self._proxies = parse_networks(booth.settings.trusted_proxy)
         self._deadlines = Deadlines()
         self._log = get_logger().bind()
-        self._building: asyncio.Task[ASGIApp] | None = None
+        self._app = LateApp(self._build)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -58,8 +58,8 @@ class Console:
         state = {"source": exchange.source(self._proxies), "request_id": exchange.request_id}
         inner: Scope = {**scope, "root_path": self._root, "state": state}
         try:
-            app = await self._app()
-            await app(inner, _replayed(body, receive), _finishing(exchange, send))
+            app = await self._app.get()
+            await app(inner, replayed(body, receive), finishing(exchange, send))
         except Exception:  # noqa: BLE001 - a fault of ours is logged whole and shown to nobody
             self._log.exception("internal_error", request_id=exchange.request_id)
             if not exchange.status:
@@ -77,13 +77,6 @@ class Console:
             if body and media_type != _FORM:
                 raise InvalidRequest(f"Forms are sent as {_FORM}.", reason="media_type")
         return body
-
-    async def _app(self) -> ASGIApp:
-        """Return the application; whoever comes while it is made waits for the same one."""
-        if self._building is None or (self._building.done() and self._building.exception()):
-            # In a thread: it takes a while, and tokens are issued meanwhile.
-            self._building = asyncio.create_task(asyncio.to_thread(self._build))
-        return await asyncio.shield(self._building)
 
     def _build(self) -> ASGIApp:
         from tokenbooth.console.app import build
@@ -108,27 +101,3 @@ async def _send_static(exchange: Exchange, name: str) -> None:
         await exchange.answer(404, b"There is no such file.", _TEXT)
         return
     await exchange.answer(200, *found, STATIC_HEADERS)
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    is_read = False
-
-    async def replay() -> Message:
-        nonlocal is_read
-        if is_read:
-            return await receive()
-        is_read = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _finishing(exchange: Exchange, send: Send) -> Send:
-    async def finish(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            exchange.status = message["status"]
-            request_id = (b"x-request-id", exchange.request_id.encode())
-            message = {**message, "headers": [*message["headers"], request_id]}
-        await send(message)
-
-    return finish

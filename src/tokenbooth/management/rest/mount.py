@@ -16,9 +16,10 @@ from tokenbooth.protocol.errors import InvalidRequest, RequestTooLarge
 from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.server.bootstrap import Booth
 from tokenbooth.server.deadlines import Deadlines
-from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
+from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Receive, Scope, Send
 from tokenbooth.server.in_process import InProcessFetch
 from tokenbooth.server.logs import get_logger
+from tokenbooth.server.mounted import LateApp, finishing, replayed
 from tokenbooth.server.stores.contract import StoreError
 
 _WRITING = ("POST", "PUT", "PATCH")
@@ -47,7 +48,7 @@ class ManagementApi:
         self._deadlines = Deadlines()
         self._proxies = parse_networks(booth.settings.trusted_proxy)
         self._log = get_logger().bind()
-        self._building: asyncio.Task[ASGIApp] | None = None
+        self._app = LateApp(self._build)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -65,8 +66,8 @@ class ManagementApi:
         }
         inner: Scope = {**scope, "root_path": self._prefix, "state": state}
         try:
-            answer = await self._asked(exchange, inner, _replayed(body, receive))
-            await answer.send(_finishing(exchange, send))
+            answer = await self._asked(exchange, inner, replayed(body, receive))
+            await answer.send(finishing(exchange, send, _HEADERS))
         except Exception:  # noqa: BLE001 - a fault of ours is logged whole and shown to nobody
             self._log.exception("internal_error", request_id=exchange.request_id)
             if not exchange.status:
@@ -77,7 +78,7 @@ class ManagementApi:
         """Return the answer, tagged, kept where it was asked for, and 304 if it is known."""
         from tokenbooth.management.rest.conditions import unless_known, with_content
 
-        app = await self._app()
+        app = await self._app.get()
         try:
             answer = await answer_of(app, inner, receive)
         except BaseException:
@@ -127,13 +128,6 @@ class ManagementApi:
                 raise _Refused(problem(400, "malformed_json", text)) from error
         return body
 
-    async def _app(self) -> ASGIApp:
-        """Return the application; whoever comes while it is made waits for the same one."""
-        if self._building is None or (self._building.done() and self._building.exception()):
-            # In a thread: it takes a second or so, and tokens are issued meanwhile.
-            self._building = asyncio.create_task(asyncio.to_thread(self._build))
-        return await asyncio.shield(self._building)
-
     def _build(self) -> ASGIApp:
         from tokenbooth.management.rest.app import build
 
@@ -174,32 +168,6 @@ class _Refused(Exception):
     def __init__(self, members: dict[str, Any]) -> None:
         super().__init__(members["code"])
         self.members = members
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    is_read = False
-
-    async def replay() -> Message:
-        nonlocal is_read
-        if is_read:
-            return await receive()
-        is_read = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _finishing(exchange: Exchange, send: Send) -> Send:
-    async def finish(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            exchange.status = message["status"]
-            present = {name for name, _ in message["headers"]}
-            added = [each for each in _HEADERS if each[0] not in present]
-            request_id = (b"x-request-id", exchange.request_id.encode())
-            message = {**message, "headers": [*message["headers"], *added, request_id]}
-        await send(message)
-
-    return finish
 
 
 async def _answer(exchange: Exchange, members: dict[str, Any]) -> None:
