@@ -20,7 +20,7 @@ WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check pytest again fmt bench screenshots docs lock venv clean
+.PHONY: help run test check pytest again coverage fmt bench screenshots docs lock venv clean
 
 help: ## List the tasks
 	@echo "Tokenbooth: make TASK"
@@ -29,7 +29,7 @@ help: ## List the tasks
 run: $(STAMPS)/run ## Start a booth with demo content (ARGS="--port 9000")
 	@exec $(BIN)/tokenbooth serve --demo $(ARGS)
 
-test: check ## Check, then run every test with coverage: what CI runs
+test: check ## Check, then run every test: what CI runs
 	@$(MAKE) pytest || $(MAKE) again
 
 check: $(STAMPS)/dev ## Format, lint, types, layers
@@ -39,11 +39,13 @@ check: $(STAMPS)/dev ## Format, lint, types, layers
 	$(BIN)/lint-imports --no-logo
 
 pytest: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Run the tests (ARGS="tests/protocol -k scope")
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile \
-		--cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile $(ARGS)
 
 again: $(STAMPS)/dev ## Run what failed last once more, one test at a time with the machine to itself
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
+
+coverage: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Run the tests and tell which lines none of them ran: twice as long
+	@$(MAKE) --no-print-directory pytest ARGS="--cov --cov-report=term $(ARGS)"
 
 fmt: $(STAMPS)/dev ## Format, and mend what ruff can mend
 	$(BIN)/ruff format .
