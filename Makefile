@@ -96,7 +96,7 @@ $(STAMPS)/dev: $(STAMPS)/uv requirements/run.lock requirements/dev.lock pyprojec
 
 # What the tests drive and no registry of Python or JavaScript has.
 $(STAMPS)/system: $(STAMPS)/uv scripts/system-packages
-	@scripts/system-packages nginx=nginx-light softhsm2-util=softhsm2 jq=jq go=golang-go pg_createcluster=postgresql chromium="chromium fonts-liberation"
+	@scripts/system-packages nginx=nginx-light softhsm2-util=softhsm2 jq=jq go=golang-go pg_createcluster=postgresql systemd-analyze=systemd chromium="chromium fonts-liberation"
 	@touch $@
 
 $(STAMPS)/node: $(STAMPS)/dev $(NODE)/package-lock.json

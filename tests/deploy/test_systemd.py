@@ -45,8 +45,7 @@ def test_the_database_is_in_the_state_directory():
 
 def test_systemd_finds_nothing_wrong(tmp_path):
     analyze = shutil.which("systemd-analyze")
-    if analyze is None:  # a machine with another init; the tests above still hold
-        return
+    assert analyze is not None  # scripts/system-packages installs it
     text = UNIT.read_text("utf-8").replace("/opt/tokenbooth/bin/tokenbooth", PROGRAM)
     copy = tmp_path / "tokenbooth.service"
     copy.write_text(text)
@@ -58,7 +57,7 @@ def test_systemd_finds_nothing_wrong(tmp_path):
     assert (verified.returncode, ours) == (0, [])
     # 0 is closed, 10 is open; most of what Debian ships is above 9.
     judged = subprocess.run(
-        [analyze, "security", "--offline=true", "--threshold=15", copy],
+        [analyze, "security", "--offline=true", "--threshold=13", copy],
         capture_output=True,
         text=True,
         check=False,
