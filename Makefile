@@ -61,7 +61,7 @@ docs: $(STAMPS)/dev ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: $(STAMPS)/uv ## Lock the dependencies of pyproject.toml (UPGRADE=1 for newer versions)
-	$(COMPILE) pyproject.toml --extra server --extra postgres --group build --output-file requirements/run.lock
+	$(COMPILE) pyproject.toml --extra server --extra postgres --extra redis --group build --output-file requirements/run.lock
 	$(COMPILE) pyproject.toml --all-extras --group dev --constraints requirements/run.lock \
 		--output-file requirements/dev.lock
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.lock
@@ -96,7 +96,7 @@ $(STAMPS)/dev: $(STAMPS)/uv requirements/run.lock requirements/dev.lock pyprojec
 
 # What the tests drive and no registry of Python or JavaScript has.
 $(STAMPS)/system: $(STAMPS)/uv scripts/system-packages
-	@scripts/system-packages nginx=nginx-light softhsm2-util=softhsm2 jq=jq go=golang-go pg_createcluster=postgresql systemd-analyze=systemd chromium="chromium fonts-liberation"
+	@scripts/system-packages nginx=nginx-light softhsm2-util=softhsm2 jq=jq go=golang-go pg_createcluster=postgresql redis-server=redis-server systemd-analyze=systemd chromium="chromium fonts-liberation"
 	@touch $@
 
 $(STAMPS)/node: $(STAMPS)/dev $(NODE)/package-lock.json
