@@ -12,7 +12,7 @@ from tests.deploy.shipped import COMPOSE, CONTAINERFILE
 from tests.end_to_end.nginx import SHIPPED
 from tests.end_to_end.service import running
 from tokenbooth.cli.main import program
-from tokenbooth.cli.serve import DRAIN_SECONDS
+from tokenbooth.cli.uvicorn_drain import FINISH_SECONDS
 
 IMAGE = CONTAINERFILE.read_text("utf-8")
 TOP = CONTAINERFILE.parents[2]
@@ -64,7 +64,7 @@ def test_the_composition_starts_in_order_and_ends_gracefully():
         assert services[node]["depends_on"] == {
             "migrate": {"condition": "service_completed_successfully"}
         }
-        assert int(services[node]["stop_grace_period"].rstrip("s")) > DRAIN_SECONDS
+        assert int(services[node]["stop_grace_period"].rstrip("s")) > FINISH_SECONDS
         assert services[node]["read_only"]
     (command,) = services["migrate"]["command"]
     assert command in program.lazy_commands

@@ -6,7 +6,7 @@ import yaml
 from tests.deploy.shipped import KUBERNETES, container_of, manifests
 from tests.end_to_end.service import running
 from tokenbooth.cli.main import program
-from tokenbooth.cli.serve import DRAIN_SECONDS
+from tokenbooth.cli.uvicorn_drain import FINISH_SECONDS
 
 LABELS = {"app.kubernetes.io/name": "tokenbooth"}
 
@@ -64,7 +64,7 @@ def test_no_variable_of_kubernetes_is_taken_for_a_setting(found, kind):
 def test_a_pod_that_ends_finishes_its_requests(found):
     pod = found["Deployment"]["spec"]["template"]["spec"]
     pause = int(container_of(found["Deployment"])["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod["terminationGracePeriodSeconds"] > pause + DRAIN_SECONDS
+    assert pod["terminationGracePeriodSeconds"] > pause + FINISH_SECONDS
 
 
 def test_everything_is_about_the_same_pods(found):

@@ -9,7 +9,7 @@ import sys
 from tests.deploy.shipped import UNIT, unit
 from tests.end_to_end.service import PROGRAM, START_SECONDS, environment, eventually
 from tokenbooth.cli.main import program
-from tokenbooth.cli.serve import DRAIN_SECONDS
+from tokenbooth.cli.uvicorn_drain import FINISH_SECONDS
 
 # prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN): what MemoryDenyWriteExecute= forbids, Linux 6.3.
 _DENY = """
@@ -26,7 +26,7 @@ def test_starts_and_stops_the_service_as_it_wants():
     path, command = service["ExecStart"].split()
     assert path.endswith("/bin/tokenbooth")
     assert command in program.lazy_commands
-    assert int(service["TimeoutStopSec"]) > DRAIN_SECONDS
+    assert int(service["TimeoutStopSec"]) > FINISH_SECONDS
     # Workers end with the first process, which must be asked before they are killed.
     assert service["KillMode"] == "mixed"
 

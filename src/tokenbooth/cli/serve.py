@@ -12,13 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from tokenbooth.cli.demo import lines_to_paste, prepare_demo
 from tokenbooth.cli.demo_api import PREFIX, demo_apis, hand_to_workers
 from tokenbooth.cli.failures import Failure, Outcome
+from tokenbooth.cli.serve_settings import GivenSettings
+from tokenbooth.cli.serve_settings import hand_to_workers as hand_settings_to_workers
 from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
+from tokenbooth.cli.uvicorn_drain import (
+    FINISH_SECONDS,
+    DrainConfig,
+    DrainingServer,
+)
+from tokenbooth.cli.uvicorn_reload import ReloadingSupervisor
 from tokenbooth.cli.uvicorn_tls import CertificateProtocol, listener, make_context
 from tokenbooth.console.mount import console_mounts
 from tokenbooth.management.errors import Conflict
@@ -28,20 +34,24 @@ from tokenbooth.management.rest.rights import ensure_management_api
 from tokenbooth.protocol.dialects import DialectRefused
 from tokenbooth.server.app import Mounts, TokenService, create_app
 from tokenbooth.server.bootstrap import Booth, open_booth
+from tokenbooth.server.logs import get_logger
 from tokenbooth.server.metrics.counting import Metrics
 from tokenbooth.server.metrics.numbers import Numbers
 from tokenbooth.server.settings import Settings, SettingsRefused, issuer_url_mistakes
 from tokenbooth.server.stores.contract import StoreError
-from tokenbooth.server.tls_listener import TlsListener
 from tokenbooth.server.vault import VaultError
 
 WORKER_PATIENCE_SECONDS = 30  # with a worker that does not answer, or a new one that is not ready
-DRAIN_SECONDS = 15  # how long requests under way may take once the service is told to stop
 BACKLOG = 2048
 _COUNTS = "TOKENBOOTH_WORKERS_COUNT_IN"  # the folder in which all workers count together
 
 
 @click.command()
+@click.option(
+    "--settings-file",
+    metavar="FILE",
+    help="TOML file of settings; what is set elsewhere goes first.",
+)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 8080]")
 @click.option("--workers", type=int, help="Number of worker processes.  [default: 1]")
@@ -82,12 +92,12 @@ _COUNTS = "TOKENBOOTH_WORKERS_COUNT_IN"  # the folder in which all workers count
 def serve(*, as_json: bool, **options: object) -> None:
     """Run the token service until it is told to stop (SIGTERM or Ctrl-C).
 
-    Every option can also be given as TOKENBOOTH_<NAME>.
+    Every option can also be given as TOKENBOOTH_<NAME>, or in the settings file, which is read
+    anew on SIGHUP.
     """
+    given = GivenSettings(environment=dict(os.environ), options=options)
     try:
-        settings = Settings.load(os.environ, **options)
-        if settings.tls_cert:
-            TlsListener.of(settings)  # to refuse unusable files before anything is started
+        settings = given.read()
     except SettingsRefused as refused:
         raise click.UsageError(str(refused)) from refused
     listening = _listen(settings)
@@ -104,13 +114,15 @@ def serve(*, as_json: bool, **options: object) -> None:
         raise Failure(Outcome.FAILED, str(error)) from error
     _announce(base_url, lines, as_json=as_json)
     _warn_of_proxies(settings)
-    _run(settings, base_url, listening)
+    _run(settings, base_url, listening, given)
 
 
 def make_app() -> TokenService:
     """Return the application of one worker process, from the environment its parent left."""
     settings = Settings.load(os.environ)
     _end_with_parent()
+    if not settings.tls_cert:  # with a certificate, the application reads it anew
+        _take_hangups()
 
     async def make_mounts(booth: Booth) -> Mounts:
         demo = {PREFIX: demo_apis(app)} if settings.demo else {}
@@ -142,6 +154,21 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=follow, name="end-with-parent", daemon=True).start()
+
+
+def _take_hangups() -> None:
+    """Go on when SIGHUP comes: the parent acts on it, or nobody can."""
+    if multiprocessing.parent_process() is not None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return
+
+    def tell() -> None:
+        get_logger().warning(
+            "settings_not_reloaded",
+            reason="There is nothing to read anew: give settings in a file (--settings-file).",
+        )
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tell)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -223,24 +250,25 @@ def _warn_of_proxies(settings: Settings) -> None:
         )
 
 
-def _run(settings: Settings, base_url: str, listening: socket.socket) -> None:
-    resolved = {**settings.to_environment(), "TOKENBOOTH_ISSUER_URL": base_url}
-    os.environ.update(resolved)
-    config = _uvicorn_config(settings)
-    if settings.workers > 1:
+def _run(settings: Settings, base_url: str, listening: socket.socket, given: GivenSettings) -> None:
+    def prepare(wanted: Settings) -> DrainConfig:
+        hand_settings_to_workers(wanted, base_url)
+        return _uvicorn_config(wanted)
+
+    if settings.workers > 1 or settings.settings_file:
         with tempfile.TemporaryDirectory(prefix="tokenbooth-") as counts:
             os.environ[_COUNTS] = counts
-            Multiprocess(config, sockets=[listening]).run()
+            ReloadingSupervisor(settings, [listening], given=given, prepare=prepare).run()
         return
     os.environ.pop(_COUNTS, None)
-    server = uvicorn.Server(config)
+    server = DrainingServer(prepare(settings), [listening], settings.drain_seconds)
     server.run(sockets=[listening])
     if not server.started:
         sys.exit(Outcome.FAILED.exit_code)
 
 
-def _uvicorn_config(settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
+def _uvicorn_config(settings: Settings) -> DrainConfig:
+    return DrainConfig(
         "tokenbooth.cli.serve:make_app",
         factory=True,
         workers=settings.workers,
@@ -252,7 +280,7 @@ def _uvicorn_config(settings: Settings) -> uvicorn.Config:
         log_config=None,
         proxy_headers=False,  # the trusted-proxy setting decides, nothing else
         server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=FINISH_SECONDS,
         # On a busy machine a worker is slow to start: killing it then would never end.
         timeout_worker_healthcheck=WORKER_PATIENCE_SECONDS,
         ssl_context_factory=make_context if settings.tls_cert else None,

@@ -7,6 +7,7 @@ import os
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tokenbooth.cli.uvicorn_drain import CLOSE, SETTLE_SECONDS
 from tokenbooth.server.settings import Settings
 
 MAX_HEAD_BYTES = 65_536  # request line, headers, trailers and chunk sizes of one request
@@ -62,10 +63,28 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer what is no HTTP in the form of every other error."""
         self._refuse(400, msg)
 
+    def shutdown(self) -> None:
+        """Answer what is under way and what arrives within a moment, then close."""
+        if CLOSE not in self.server_state.default_headers:
+            self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
+        if self._awaits_answer():
+            super().shutdown()
+        else:
+            # A request may be in the socket already: to close now would reset it unseen.
+            self.loop.call_later(SETTLE_SECONDS, self._close_when_idle)
+
+    def _close_when_idle(self) -> None:
+        if self._head_bytes and not self._awaits_answer():  # a part of a request is here
+            self.loop.call_later(SETTLE_SECONDS, self._close_when_idle)
+        elif not self.transport.is_closing():
+            super().shutdown()
+
+    def _awaits_answer(self) -> bool:
+        return not getattr(self.cycle, "response_complete", True)  # None at first
+
     def _close_if_idle(self) -> None:
         """Hang up on a sender that has started no request since the last look, and awaits none."""
-        awaits_answer = not getattr(self.cycle, "response_complete", True)  # None at first
-        if self.cycle is self._cycle_before and not awaits_answer:
+        if self.cycle is self._cycle_before and not self._awaits_answer():
             self.transport.close()
             return
         self._cycle_before = self.cycle

@@ -109,6 +109,11 @@ class TokenService:
                 await service.imported_secrets.close()
         finally:
             self._public_fetch.close()
+    def leave(self) -> None:
+        """Say at /readyz from now on that this node is about to end; all else goes on."""
+        if self._service is not None:
+            self._service.readiness.is_leaving = True
+
             await booth.close()
 
     async def _assemble(self, booth: Booth) -> Service:

@@ -1,4 +1,4 @@
-"""Whether the database can be read and written, asked once a second however often it is wanted."""
+"""Whether this node is to get requests: it is not about to end, and its database is well."""
 
 import asyncio
 
@@ -11,9 +11,10 @@ _FRESH_SECONDS = 1.0
 class Readiness:
     """Remembers the last check: it writes to the disk, and anybody may ask for it."""
 
-    __slots__ = ("_checked_at", "_checking", "_is_well")
+    __slots__ = ("_checked_at", "_checking", "_is_well", "is_leaving")
 
     def __init__(self) -> None:
+        self.is_leaving = False  # requests are still served, but balancers are to ask other nodes
         self._checking = asyncio.Lock()
         self._checked_at = float("-inf")
         self._is_well = False

@@ -26,6 +26,7 @@ _LEAST_SECONDS = {
     "refresh_grace_seconds": 0.0,
     "body_timeout_seconds": 0.1,
 }
+    "drain_seconds": 0.0,
 _MOST_SECONDS = 300.0
 _CHOICES = {
     "migrate": ('"on"', '"off"'),
@@ -51,6 +52,7 @@ class Settings:
     issuer_url: str | None = None  # public address of the default issuer; None: host and port
     demo: bool = False
     migrate: str = "on"  # "off": open no database whose tables are not up to date
+    drain_seconds: float = 0.0  # told to end, it serves on for so long, while /readyz says 503
     master_key_file: str | None = None  # None with SQLite: the database's path plus ".key"
     dialects: str | None = None  # a folder of further dialect files (*.toml)
     log_format: str = "console"  # "console" or "json"

@@ -14,6 +14,9 @@ async def healthz(exchange: Exchange, _service: Service) -> None:
 
 async def readyz(exchange: Exchange, service: Service) -> None:
     """Answer 200 when tokens can be issued and revoked, else 503 with what is missing."""
+    if service.readiness.is_leaving:
+        await send_json(exchange, {"status": "draining"}, status=503)
+        return
     missing = [
         f"issuer {view.name} has no key in use"
         for view in service.registry.issuers.values()
