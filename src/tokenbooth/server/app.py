@@ -1,5 +1,6 @@
 """The composition root: settings in, ASGI application out."""
 
+import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,6 +15,7 @@ from tokenbooth.protocol.errors import (
 )
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import parse_networks
+from tokenbooth.remote.fetch import Fetch
 from tokenbooth.remote.public_fetch import PublicFetch
 from tokenbooth.server.activity import Activity
 from tokenbooth.server.admission import Admission
@@ -27,6 +29,7 @@ from tokenbooth.server.issuer_view import CertificateOffer
 from tokenbooth.server.key_keeping import KeyKeeper
 from tokenbooth.server.keyring import Keyring
 from tokenbooth.server.last_uses import LastUses
+from tokenbooth.server.log_sampling import LogSampling
 from tokenbooth.server.logs import configure_logs, get_logger, outcome_writer
 from tokenbooth.server.metrics.counting import Metrics
 from tokenbooth.server.metrics.facts import FactFinder
@@ -41,6 +44,7 @@ from tokenbooth.server.service import Service
 from tokenbooth.server.settings import Settings, parse_names
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.tls_listener import TlsListener
+from tokenbooth.server.tracing import ServiceTracing, service_tracing
 from tokenbooth.server.upkeep import Upkeep
 from tokenbooth.server.wire import send_json, send_refusal
 
@@ -64,12 +68,15 @@ class TokenService:
         tls: TlsListener | None = None,
         clock: Clock = SYSTEM_CLOCK,
         metrics: Metrics | None = None,
+        traces: ServiceTracing | None = None,
     ) -> None:
         self._settings = settings
         self._base_url = base_url
         self._make_mounts = make_mounts
         self._clock = clock
         self._metrics = metrics or Metrics()
+        self._traces = traces
+        self._sampling = LogSampling.of(settings.log_sample)
         self._routes = Routes(anywhere={}, by_host={})
         self._mounts: Mounts = {}
         self._public_fetch = PublicFetch(
@@ -91,6 +98,11 @@ class TokenService:
         else:
             await send({"type": "websocket.close", "code": 1000})
 
+    def leave(self) -> None:
+        """Say at /readyz from now on that this node is about to end; all else goes on."""
+        if self._service is not None:
+            self._service.readiness.is_leaving = True
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open the database, serve while inside, and leave nothing unwritten behind."""
@@ -109,12 +121,9 @@ class TokenService:
                 await service.imported_secrets.close()
         finally:
             self._public_fetch.close()
-    def leave(self) -> None:
-        """Say at /readyz from now on that this node is about to end; all else goes on."""
-        if self._service is not None:
-            self._service.readiness.is_leaving = True
-
             await booth.close()
+            if self._traces is not None:
+                await asyncio.to_thread(self._traces.close)
 
     async def _assemble(self, booth: Booth) -> Service:
         registry = Registry(
@@ -152,7 +161,7 @@ class TokenService:
             ),
             last_uses=LastUses(),
             activity=Activity(registry, booth.clock, window=self._settings.audit_window_seconds),
-            remote_keys=RemoteKeys(self._public_fetch, booth.clock),
+            remote_keys=RemoteKeys(self._fetch(), booth.clock),
             failures=FailureBudgets.of(self._settings, booth.clock),
             quotas=Quotas(booth.store),
             clock=booth.clock,
@@ -162,6 +171,10 @@ class TokenService:
             readiness=readiness,
             facts=FactFinder(booth.store, readiness, booth.clock),
         )
+
+    def _fetch(self) -> Fetch:
+        fetch = self._public_fetch
+        return fetch if self._traces is None else self._traces.traced(fetch)
 
     def _forwarding_header(self) -> ForwardingHeader | None:
         header = self._settings.client_certificate_header
@@ -193,17 +206,20 @@ class TokenService:
     async def _answer(self, exchange: Exchange, route: Route, service: Service) -> None:
         began = self._clock.monotonic()
         outcome = Outcome(exchange.source(service.trusted_proxies))
-        await self._outcome_of(exchange, route, service, outcome)
         endpoint = route.endpoint.__name__
+        if self._traces is None:
+            await self._outcome_of(exchange, route, service, outcome)
+        else:
+            with self._traces.answering(exchange, endpoint, route.issuer.name, outcome):
+                await self._outcome_of(exchange, route, service, outcome)
+        took = self._clock.monotonic() - began
         self._metrics.answered(
-            endpoint,
-            route.issuer.name,
-            outcome,
-            status=exchange.status,
-            seconds=self._clock.monotonic() - began,
+            endpoint, route.issuer.name, outcome, status=exchange.status, seconds=took
         )
         service.activity.note(exchange, route.issuer.name, endpoint, outcome)
         if outcome.reason == "internal_error":  # it is in the log already
+            return
+        if self._sampling is not None and not self._sampling.keeps(outcome, took):
             return
         self._write_outcome(
             {
@@ -291,5 +307,10 @@ def create_app(
     """Return the application; `base_url` is the default issuer's identifier."""
     configure_logs(settings.log_format, settings.log_level)
     return TokenService(
-        settings, base_url=base_url, make_mounts=make_mounts, tls=tls, metrics=metrics
+        settings,
+        base_url=base_url,
+        make_mounts=make_mounts,
+        tls=tls,
+        metrics=metrics,
+        traces=service_tracing(settings),
     )

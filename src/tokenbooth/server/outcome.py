@@ -22,6 +22,7 @@ class Outcome:
         "credential_id",
         "error",
         "fields",
+        "grant_type",
         "method",
         "reason",
         "result",
@@ -37,6 +38,7 @@ class Outcome:
         self.client_id = ""  # as claimed
         self.claimed_credential = ""  # the one that the secret names, be it a good one or not
         self.method = ""  # of authentication
+        self.grant_type = ""  # of a token request
         self.error = ""
         self.reason = ""  # of a refusal
         self.token_format = ""  # of what was issued

@@ -33,6 +33,7 @@ _CHOICES = {
     "log_format": ('"console"', '"json"'),
     "log_level": ('"debug"', '"info"', '"warning"', '"error"'),
     "metrics": ('"on"', '"off"'),
+    "traces": ('"on"', '"off"'),
 }
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 
@@ -60,6 +61,10 @@ class Settings:
     metrics: str = "on"  # "off": there is no /metrics
     # Networks (CIDR, comma-separated) that may read the metrics.
     metrics_from: str = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+    traces: str = "off"  # "on": OpenTelemetry, by its own OTEL_ variables
+    # Networks (CIDR, comma-separated) whose requests go on the traces that they name.
+    traces_from: str = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+    log_sample: float = 1.0  # the share of ordinary lines that is logged; others always are
     client_cache_size: int = 100_000  # registered clients kept in memory per process
     change_poll_seconds: float = 0.25  # how soon a change by another process is noticed
     refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
@@ -196,7 +201,7 @@ def _mistakes(settings: Settings) -> list[str]:
     found += _mistakes_in_single_sign_on(settings)
     if settings.dialects is not None and not Path(settings.dialects).is_dir():
         found.append(f"TOKENBOOTH_DIALECTS: {settings.dialects} is not a folder")
-    for name in ("trusted_proxy", "failures_exempt", "metrics_from"):
+    for name in ("trusted_proxy", "failures_exempt", "metrics_from", "traces_from"):
         try:
             parse_networks(getattr(settings, name))
         except ValueError as error:
@@ -263,6 +268,8 @@ def _mistakes_in_numbers(settings: Settings) -> list[str]:
             "TOKENBOOTH_SESSION_IDLE_SECONDS and TOKENBOOTH_SESSION_SECONDS: at least 60, at most "
             "30 days, and the first no longer than the second"
         )
+    if not 0 <= settings.log_sample <= 1:
+        found.append("TOKENBOOTH_LOG_SAMPLE: a share from 0 to 1")
     if not 1 <= settings.audit_window_seconds <= 86_400:
         found.append("TOKENBOOTH_AUDIT_WINDOW_SECONDS: 1 to 86400 seconds")
     found += [

@@ -53,6 +53,7 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
     shown = shown_certificate(exchange, service)
     presented = outcome.presents(read_client(form, exchange.headers(b"authorization"), shown))
     request = _read(form, issuer)
+    outcome.grant_type = request.grant_type
     if request.exchange is not None:
         # Another node may have signed the tokens that are handed in with a key of a moment ago.
         issuer = await latest(issuer, service)

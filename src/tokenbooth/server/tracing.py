@@ -1,0 +1,149 @@
+"""A span for every request that an issuer answers, where the operator wants traces.
+
+The SDK's own variables (OTEL_...) say where traces go and how many of them: this file only builds
+what they ask for, unless `opentelemetry-instrument` has done so already.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from tokenbooth import __version__
+from tokenbooth.protocol.networks import Networks, is_within, parse_networks
+from tokenbooth.protocol.trace_context import read_trace_context
+from tokenbooth.remote.fetch import Fetch
+from tokenbooth.remote.tracing import TracedFetch, Tracing, failed, trace_id_of
+from tokenbooth.server.exchange import Exchange
+from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.settings import Settings, SettingsRefused
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+_EXPORTERS = "opentelemetry_traces_exporter"
+_OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+_NEEDS_SDK = (
+    "TOKENBOOTH_TRACES=on needs OpenTelemetry's SDK: "
+    "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+)
+
+
+class ServiceTracing:
+    """Traces the service's requests; callers in `trusted` networks say which trace they are in."""
+
+    def __init__(
+        self, tracing: Tracing, trusted: Networks, own: "TracerProvider | None" = None
+    ) -> None:
+        self._tracing = tracing
+        self._trusted = trusted
+        self._own = own  # nobody else ends it
+
+    @contextmanager
+    def answering(
+        self, exchange: Exchange, endpoint: str, issuer: str, outcome: Outcome
+    ) -> Iterator[None]:
+        """Make the span of one request, and note its trace for the log."""
+        with self._tracing.answering(
+            exchange.method,
+            _route(exchange.path, endpoint),
+            {
+                "url.scheme": exchange.scope.get("scheme", "http"),
+                "tokenbooth.endpoint": endpoint,
+                "tokenbooth.issuer": issuer,
+                "tokenbooth.request_id": exchange.request_id,
+            },
+            read_trace_context(exchange.headers(b"traceparent"), exchange.headers(b"tracestate")),
+            is_trusted=is_within(outcome.source, self._trusted),
+        ) as span:
+            outcome.fields["trace_id"] = trace_id_of(span)
+            yield
+            if not span.is_recording():
+                return
+            told = {
+                "tokenbooth.outcome": outcome.result,
+                "tokenbooth.reason": outcome.reason,
+                "tokenbooth.auth_method": outcome.method,
+                "tokenbooth.grant_type": outcome.grant_type,
+            }
+            span.set_attributes({name: word for name, word in told.items() if word})
+            if exchange.status:
+                span.set_attribute("http.response.status_code", exchange.status)
+            if exchange.status >= 500:
+                failed(span, str(exchange.status))
+
+    def traced(self, fetch: Fetch) -> Fetch:
+        """Return a fetch that tells of what the service asks others, who learn of no trace."""
+        return TracedFetch(fetch, self._tracing, carries=False)
+
+    def close(self) -> None:
+        """Send what has gathered; blocks meanwhile."""
+        if self._own is not None:
+            self._own.shutdown()
+
+
+def service_tracing(settings: Settings) -> ServiceTracing | None:
+    """Return what traces requests, if the settings say so; raises SettingsRefused."""
+    if settings.traces == "off":
+        return None
+    exporters = find_exporters()
+    from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
+
+    # Networks that are refused were refused with the settings.
+    trusted = parse_networks(settings.traces_from)
+    own = _provider(exporters) if isinstance(get_tracer_provider(), ProxyTracerProvider) else None
+    tracing = Tracing.of(own or True)
+    return None if tracing is None else ServiceTracing(tracing, trusted, own)
+
+
+def find_exporters() -> list[Any]:
+    """Return the classes that send traces, as the environment names them.
+
+    Raises SettingsRefused where something is not installed.
+    """
+    try:
+        import_module("opentelemetry.sdk.trace")
+    except ImportError as error:
+        raise SettingsRefused(_NEEDS_SDK) from error
+    wanted = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+    return [] if wanted == "none" else [_exporter(name.strip()) for name in wanted.split(",")]
+
+
+def _exporter(wanted: str) -> Any:  # noqa: ANN401 - exporters of others have no type in common but the SDK's
+    names: tuple[str, ...] = (wanted,)
+    if wanted == "otlp":
+        protocol = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get(
+            "OTEL_EXPORTER_OTLP_PROTOCOL"
+        )
+        names = (_OTLP.get(protocol, protocol),) if protocol else tuple(_OTLP.values())
+    for name in names:
+        for point in entry_points(group=_EXPORTERS, name=name):
+            return point.load()
+    raise SettingsRefused(
+        f"OTEL_TRACES_EXPORTER={wanted}: no such exporter is installed. Set it to console or none, "
+        "or: pip install opentelemetry-exporter-otlp-proto-http"
+    )
+
+
+def _provider(exporters: list[Any]) -> "TracerProvider":
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    attributes = {"service.version": __version__}
+    named = os.environ.get("OTEL_SERVICE_NAME") or os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in named:
+        attributes["service.name"] = "tokenbooth"
+    provider = TracerProvider(resource=Resource.create(attributes))
+    for exporter in exporters:
+        provider.add_span_processor(BatchSpanProcessor(exporter()))
+    return provider
+
+
+def _route(path: str, endpoint: str) -> str:
+    # A registered client's address ends in its name: no route of its own, and nobody's business.
+    if endpoint == "registered_client":
+        return path.rpartition("/")[0] + "/{client_id}"
+    return path
