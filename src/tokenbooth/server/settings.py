@@ -16,6 +16,7 @@ from tokenbooth.protocol.dialects import Dialect, DialectRefused, built_in_diale
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.remote.secret_source import secret_reader
+from tokenbooth.server.settings_file import read_settings_file
 
 PREFIX = "TOKENBOOTH_"
 _ALMOST = 0.93  # as difflib counts: about one wrong letter in a name
@@ -25,8 +26,9 @@ _LEAST_SECONDS = {
     "change_poll_seconds": 0.01,
     "refresh_grace_seconds": 0.0,
     "body_timeout_seconds": 0.1,
-}
+    "overload_seconds": 0.01,
     "drain_seconds": 0.0,
+}
 _MOST_SECONDS = 300.0
 _CHOICES = {
     "migrate": ('"on"', '"off"'),
@@ -46,14 +48,15 @@ class SettingsRefused(ValueError):
 class Settings:
     """Each field is also read from TOKENBOOTH_<NAME IN CAPITALS>."""
 
+    settings_file: str | None = None  # TOML; whatever else sets a setting goes first
     database: str = field(default=DEFAULT_DATABASE, repr=False)  # may carry a password
     host: str = "127.0.0.1"
     port: int = 8080  # 0 picks a free one
     workers: int = 1
+    drain_seconds: float = 0.0  # told to end, it serves on for so long, while /readyz says 503
     issuer_url: str | None = None  # public address of the default issuer; None: host and port
     demo: bool = False
     migrate: str = "on"  # "off": open no database whose tables are not up to date
-    drain_seconds: float = 0.0  # told to end, it serves on for so long, while /readyz says 503
     master_key_file: str | None = None  # None with SQLite: the database's path plus ".key"
     dialects: str | None = None  # a folder of further dialect files (*.toml)
     log_format: str = "console"  # "console" or "json"
@@ -70,6 +73,7 @@ class Settings:
     refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
     max_body_bytes: int = 65_536
     body_timeout_seconds: float = 10.0  # for the head of a request, and for its body
+    overload_seconds: float = 0.5  # requests that have waited so long for their turn get 503
     # How many failed attempts to authenticate a network has, for one client and for all together,
     # before it is answered 429; used up, they come back evenly within the window. 0: no limit.
     failures_per_client: int = 20
@@ -107,17 +111,18 @@ class Settings:
 
     @classmethod
     def load(cls, environment: Mapping[str, str], **overrides: object) -> Self:
-        """Read the environment, then apply the overrides that are not None.
+        """Read the settings file, the environment, then the overrides that are not None.
 
         Raises SettingsRefused with all mistakes at once.
         """
         given: dict[str, Any] = {}
-        mistakes = _misspelt(environment)
+        in_file, mistakes = given_by_file(environment, overrides)
+        mistakes += _misspelt(environment)
         for setting in fields(cls):
             variable = PREFIX + setting.name.upper()
             value = overrides.get(setting.name)
             if value is None:
-                value = environment.get(variable)
+                value = environment.get(variable, in_file.get(setting.name))
             if value is None:
                 continue
             try:
@@ -161,6 +166,15 @@ class Settings:
                 raise SettingsRefused(str(error)) from error
             known[dialect.name] = dialect
         return known
+
+
+def given_by_file(
+    environment: Mapping[str, str], overrides: Mapping[str, object]
+) -> tuple[dict[str, str | float], list[str]]:
+    """Return what the settings file sets, if there is one, and the mistakes in it."""
+    path = overrides.get("settings_file") or environment.get(f"{PREFIX}SETTINGS_FILE")
+    names = {setting.name for setting in fields(Settings)} - {"settings_file"}
+    return read_settings_file(str(path), names) if path else ({}, [])
 
 
 def _misspelt(environment: Mapping[str, str]) -> list[str]:
