@@ -13,6 +13,9 @@ NODE := tests/interop/node
 NPM = NODE_USE_SYSTEM_CA=1 $(BIN)/python scripts/npm $(NODE)
 COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
+# The tests start hundreds of processes, each of which would compile a thousand modules if Python might not keep them.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Arguments for `make run`, `make bench` and `make pytest`.
 ARGS ?=
 # Tests are shared out by file, so that what a file starts is started once; more than 4 workers gain nothing.

@@ -1,12 +1,17 @@
 """What holds for every test: the event loop, Hypothesis' profile, and no skips in CI."""
 
 import os
+import sys
 from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
+
+# Some hundred processes are started here, each of which would compile a thousand modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A deadline per example would measure the machine. In CI the examples are the same in every run.
 settings.register_profile("local", deadline=None)
