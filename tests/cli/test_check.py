@@ -1,11 +1,13 @@
 """`tokenbooth check` finds what is wrong with a setup, says what to do, and changes nothing."""
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.protocol.certificates import make
+from tokenbooth.server.checks.synchronisation import check_synchronisation, kernel_clock_state
 
 
 @pytest.fixture
@@ -168,3 +170,95 @@ def test_finds_what_is_weak_in_the_database(found, made, tokenbooth):
         "secrets_without_end": "advice",
         "operator_missing": "advice",
     }.items() <= levels.items()
+
+
+def test_finds_who_could_change_or_replace_what_the_service_trusts(found, made):
+    settings = made / "settings.toml"
+    settings.write_text('database = "postgresql://u:secret@127.0.0.1:1/b"')
+    settings.chmod(0o606)
+    assert found(SETTINGS_FILE=settings)["trusted_file_writable"] == "error"
+
+    dialects = made / "dialects"
+    dialects.mkdir(mode=0o700)
+    settings.chmod(0o600)
+    assert "trusted_file_writable" not in found(DIALECTS=dialects)
+    dialects.chmod(0o777)
+    assert found()["trusted_file_writable"] == "error"
+
+
+def test_finds_a_settings_file_that_shows_a_password(tokenbooth, made, monkeypatch):
+    monkeypatch.delenv("TOKENBOOTH_DATABASE")
+    monkeypatch.setenv("TOKENBOOTH_MASTER_KEY_FILE", str(made / "booth.db.key"))
+    settings = made / "settings.toml"
+    settings.write_text('database = "postgresql://u:secret@127.0.0.1:1/b"')
+    settings.chmod(0o644)
+
+    def levels(*more):
+        ended = tokenbooth("check", "--json", "--settings-file", str(settings), *more)
+        assert "secret@" not in ended.out + ended.err
+        return {each["about"]: each["level"] for each in ended.data}
+
+    assert levels()["settings_file_readable"] == "error"
+    # A database that is given elsewhere is the one that counts, and this password is none of ours.
+    assert "settings_file_readable" not in levels("--database", f"sqlite:///{made}/booth.db")
+
+
+def test_finds_a_folder_in_which_everybody_can_replace_the_database(found, made):
+    assert "folder_writable" not in found()
+    made.chmod(0o777)
+    assert found()["folder_writable"] == "error"
+    made.chmod(0o1777)  # as /tmp is
+    assert "folder_writable" not in found()
+    made.chmod(0o700)
+
+
+def test_finds_a_database_that_it_cannot_write(found, made, monkeypatch):
+    # The superuser, who may run these tests, is let in everywhere.
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != made / "booth.db")
+    assert found()["database_not_writable"] == "error"
+
+
+def test_finds_what_the_settings_file_sets_without_effect(found, made):
+    settings = made / "settings.toml"
+    settings.write_text('sso_label = "Company"')
+    assert found(SETTINGS_FILE=settings)["setting_without_effect"] == "advice"
+
+
+def test_finds_mistakes_in_the_settings_file(found, made):
+    settings = made / "settings.toml"
+    settings.write_text("wrokers = 2")
+    assert found(SETTINGS_FILE=settings) == {"setting_refused": "error"}
+
+
+def test_finds_an_authority_for_clients_that_ends(found, made):
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(days=3)
+    own = make("CN=own", is_ca=True)
+    certificate, key = own.write(made, "own")
+    Path(key).chmod(0o600)
+    authority = make("CN=clients", is_ca=True, not_after=soon)
+    (made / "clients.pem").write_bytes(authority.pem)
+
+    levels = found(TLS_CERT=certificate, TLS_KEY=key, TLS_CLIENT_CA=made / "clients.pem")
+
+    assert levels["tls_client_authority_expires"] == "warning"
+
+
+def test_finds_a_secret_of_single_sign_on_that_everybody_can_read(found, made):
+    secret = made / "sso"
+    secret.write_text("s")
+    secret.chmod(0o644)
+    levels = found(
+        SSO_ISSUER="https://id.example", SSO_CLIENT_ID="a", SSO_CLIENT_SECRET=f"file:{secret}"
+    )
+    assert levels["sso_secret_readable"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [(5, ["clock_unsynchronised"]), (0, []), (1, []), (None, [])]
+)
+def test_finds_a_clock_that_nobody_keeps(state, expected):
+    assert [each.about for each in check_synchronisation(lambda: state)] == expected
+
+
+def test_asks_the_kernel_and_sets_nothing():
+    assert kernel_clock_state() in (None, *range(6))

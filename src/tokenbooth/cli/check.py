@@ -20,8 +20,11 @@ from tokenbooth.server.settings import DEFAULT_DATABASE
     show_envvar=True,
     help=f"The database.  [default: {DEFAULT_DATABASE}]",
 )
+@click.option(
+    "--settings-file", metavar="FILE", help="A settings file, as `tokenbooth serve` takes it."
+)
 @json_option
-def check(*, database: str | None, as_json: bool) -> None:
+def check(*, database: str | None, settings_file: str | None, as_json: bool) -> None:
     """Look for mistakes in how the service is set up, and say what to do; exit code 1 for errors.
 
     It reads the TOKENBOOTH_ variables as the service does: run it with the service's environment
@@ -30,7 +33,9 @@ def check(*, database: str | None, as_json: bool) -> None:
     from tokenbooth.server.checks.everything import check_everything
 
     out = Output(as_json=as_json)
-    found = asyncio.run(check_everything(os.environ, database=database))
+    found = asyncio.run(
+        check_everything(os.environ, database=database, settings_file=settings_file)
+    )
     if as_json:
         write_json([as_mapping(each) for each in found])
     for each in () if as_json else found:

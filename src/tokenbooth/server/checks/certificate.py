@@ -26,6 +26,7 @@ def check_certificate(settings: Settings, now: float) -> Iterator[Finding]:
         yield error("tls_unusable", str(mistake), "Give a PEM chain and its unencrypted key.")
         return
     yield from _times(certificate, now)
+    yield from _authorities(settings, now)
     if settings.issuer_url:
         host = urlsplit(settings.issuer_url).hostname or ""
         if not _fits(certificate, host):
@@ -51,6 +52,21 @@ def _times(certificate: x509.Certificate, now: float) -> Iterator[Finding]:
             "The TLS certificate is not valid yet.",
             "Check this machine's clock, or use the certificate before it.",
         )
+
+
+def _authorities(settings: Settings, now: float) -> Iterator[Finding]:
+    if settings.tls_client_ca is None:
+        return
+    for authority in x509.load_pem_x509_certificates(Path(settings.tls_client_ca).read_bytes()):
+        left = (authority.not_valid_after_utc.timestamp() - now) / _DAY
+        if left < _SOON_DAYS:
+            name = authority.subject.rfc4514_string()
+            yield warning(
+                "tls_client_authority_expires",
+                f"The authority {name} for client certificates "
+                + ("has expired." if left <= 0 else f"ends in {left:.0f} days."),
+                "Add its successor to TOKENBOOTH_TLS_CLIENT_CA; SIGHUP then reads it anew.",
+            )
 
 
 def _fits(certificate: x509.Certificate, host: str) -> bool:

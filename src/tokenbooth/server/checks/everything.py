@@ -8,31 +8,43 @@ from tokenbooth.server.checks.certificate import check_certificate
 from tokenbooth.server.checks.content import Content, check_content
 from tokenbooth.server.checks.files import check_files
 from tokenbooth.server.checks.finding import LEVELS, Finding, advice, error
+from tokenbooth.server.checks.redis import check_redis
 from tokenbooth.server.checks.settings import check_settings
-from tokenbooth.server.settings import Settings, SettingsRefused
+from tokenbooth.server.checks.synchronisation import check_synchronisation
+from tokenbooth.server.settings import PREFIX, Settings, SettingsRefused, given_by_file
 from tokenbooth.server.stores.contract import Store, StoreError
 from tokenbooth.server.vault import VaultError, open_vault
 
 
 async def check_everything(
-    environment: Mapping[str, str], *, database: str | None = None, clock: Clock = SYSTEM_CLOCK
+    environment: Mapping[str, str], *, clock: Clock = SYSTEM_CLOCK, **overrides: str | None
 ) -> tuple[Finding, ...]:
-    """Return what is wrong with the service that would start from this environment."""
+    """Return what is wrong with the service that would start from this environment.
+
+    The overrides are settings, which go first unless they are None.
+    """
     # Imported here: SQLAlchemy is slow to import, and a wrong setting is told without it.
     from tokenbooth.server.stores.sqlite import sqlite_path
 
     try:
-        settings = Settings.load(environment, database=database)
+        settings = Settings.load(environment, **overrides)
     except SettingsRefused as refused:
         mistakes = str(refused).splitlines()
         return tuple(
             error("setting_refused", mistake, "Correct it: the service does not start like this.")
             for mistake in mistakes
         )
-    found = [*check_settings(settings, environment), *check_certificate(settings, clock.now())]
+    in_file, _ = given_by_file(environment, overrides)
+    given = {f"{PREFIX}{name.upper()}": str(value) for name, value in in_file.items()}
+    found = [
+        *check_settings(settings, {**given, **environment}),
+        *check_certificate(settings, clock.now()),
+        *check_synchronisation(),
+    ]
     try:
         file = sqlite_path(settings.database)
         found += check_files(settings, file)
+        found += await check_redis(settings)
         if file is not None and not file.exists():
             found.append(
                 advice(
@@ -51,7 +63,7 @@ async def _check_database(
 ) -> Sequence[Finding]:
     from tokenbooth.server.stores.sql import open_store
 
-    store = await open_store(settings.database, create=False)
+    store = await open_store(settings.database, create=False, limits=settings.database_limits)
     try:
         found = await _check_master_key(settings, store)
         try:
