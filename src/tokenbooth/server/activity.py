@@ -57,11 +57,15 @@ class Activity:
     def note(self, exchange: Exchange, issuer: str, endpoint: str, outcome: Outcome) -> None:
         """Note what became of a request, if it is something to count."""
         if outcome.result == "issued":
-            self._count("token_issued", issuer, outcome, "")
+            self.note_issued(issuer, outcome)
         elif outcome.result == "refused":
             self._refused(exchange, issuer, endpoint, outcome)
         elif outcome.result == "revoked":
             self._count("token_revoked", issuer, outcome, "")
+
+    def note_issued(self, issuer: str, outcome: Outcome) -> None:
+        """Note a token that was issued."""
+        self._count("token_issued", issuer, outcome, "")
 
     def _count(self, type_: str, issuer: str, outcome: Outcome, request_id: str) -> None:
         client = outcome.client

@@ -15,6 +15,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header = tuple[bytes, bytes]
+Peer = tuple[str, int]
+
+RAW_KEY = "raw_request"  # where our own listener leaves a request's bytes, in the ASGI state
 
 _ID_BYTES = 12
 _LONGEST_AGENT = 128
@@ -47,7 +50,7 @@ class Exchange:
         self._deadlines = deadlines
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.request_id = os.urandom(_ID_BYTES).hex()
+        self.request_id = new_request_id()
         self.status = 0
 
     def header(self, name: bytes) -> str | None:
@@ -73,15 +76,14 @@ class Exchange:
 
     def source(self, trusted_proxies: Networks) -> str:
         """Return the caller's address; a trusted proxy's word for it counts."""
-        peer = self.scope.get("client")
-        address = peer[0] if peer else "unknown"
-        if not trusted_proxies or not is_within(address, trusted_proxies):
-            return str(address)
-        # From right to left: the first address that no trusted proxy of ours wrote.
-        for hop in reversed(",".join(self.headers(b"x-forwarded-for")).split(",")):
-            if hop.strip() and not is_within(hop.strip(), trusted_proxies):
-                return printable(hop.strip(), limit=64)
-        return str(address)
+        forwarded = self.headers(b"x-forwarded-for") if trusted_proxies else ()
+        return source_of(self.scope.get("client"), forwarded, trusted_proxies)
+
+    @property
+    def raw(self) -> bytes | None:
+        """The bytes of the whole request, where our listener got and kept them in one piece."""
+        state = self.scope.get("state")
+        return state.get(RAW_KEY) if state is not None else None
 
     async def body(self, *, max_bytes: int, seconds: float) -> bytes:
         """Return the whole body; raises RequestTooLarge, InvalidRequest or ClientGone."""
@@ -123,23 +125,44 @@ class Exchange:
         """Send the whole answer; a HEAD request gets it without the body."""
         self.status = status
         # RFC 9110 §8.6: not the document's length, so none at all.
-        length = () if status == 304 else ((b"content-length", str(len(body)).encode()),)
+        length = None if status == 304 else len(body)
         await self._send(
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [
-                    (b"content-type", content_type),
-                    *length,
-                    (b"x-request-id", self.request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    *headers,
-                ],
+                "headers": [*answer_headers(content_type, length, self.request_id), *headers],
             }
         )
         await self._send(
             {"type": "http.response.body", "body": b"" if self.method == "HEAD" else body}
         )
+
+
+def answer_headers(content_type: bytes, length: int | None, request_id: str) -> list[Header]:
+    """Return the headers of every answer of ours."""
+    return [
+        (b"content-type", content_type),
+        *(() if length is None else ((b"content-length", b"%d" % length),)),
+        (b"x-request-id", request_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+
+
+def new_request_id() -> str:
+    """Return an id by which the answer is found in the log."""
+    return os.urandom(_ID_BYTES).hex()
+
+
+def source_of(peer: Peer | None, forwarded: Iterable[str], trusted_proxies: Networks) -> str:
+    """Return the address of the caller behind that connection; a trusted proxy's word counts."""
+    address = str(peer[0]) if peer else "unknown"
+    if not trusted_proxies or not is_within(address, trusted_proxies):
+        return address
+    # From right to left: the first address that no trusted proxy of ours wrote.
+    for hop in reversed(",".join(forwarded).split(",")):
+        if hop.strip() and not is_within(hop.strip(), trusted_proxies):
+            return printable(hop.strip(), limit=64)
+    return address
 
 
 def _too_slow() -> InvalidRequest:

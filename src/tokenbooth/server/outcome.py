@@ -59,6 +59,12 @@ class Outcome:
         self.client_id = caller.client.client_id
         self.credential_id = caller.credential.id
 
+    def repeats(self, caller: AuthenticatedClient) -> None:
+        """Note who is calling, where that was found out by an earlier request."""
+        self.authenticated(caller)
+        self.method = caller.method
+        self.fields = {"client_id": self.client_id, "method": caller.method}
+
     def issued(self, decision: Decision, issued: Issued) -> None:
         """Note what was issued, by its id."""
         self.result = "issued"

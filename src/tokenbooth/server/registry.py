@@ -59,6 +59,8 @@ class KnownClient:
     imported: tuple[ImportedSecret, ...] = ()
     # What was decided for it, for `policy` alone: goes when the client changes or is forgotten.
     decisions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    # The requests of it that `repeats` remembers, for that module alone.
+    repeats: list[bytes] = field(default_factory=list, repr=False, compare=False)
 
 
 class Registry:

@@ -12,13 +12,15 @@ from tokenbooth.protocol.errors import (
     TemporarilyUnavailable,
     UseDpopNonce,
 )
-from tokenbooth.server.exchange import Exchange, Header
+from tokenbooth.server.exchange import Exchange, Header, answer_headers
 from tokenbooth.server.issuance import BEARER, Issued
 from tokenbooth.server.issuer_view import IssuerView
 
 JSON = b"application/json"
 NO_STORE: Header = (b"cache-control", b"no-store")
 NO_CACHE: Header = (b"pragma", b"no-cache")
+
+HINT = b"tokenbooth-hint"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,6 +34,18 @@ async def send_issued(
     hint: str | None = None,
 ) -> None:
     """Answer with the tokens under the dialect's names (RFC 6749 §5.1)."""
+    headers = _cache_headers(dialect)
+    if dpop_nonce is not None:  # RFC 9449 §8.2
+        headers.append((b"dpop-nonce", dpop_nonce.encode()))
+    if hint is not None:
+        headers.append((HINT, hint.encode()))
+    await exchange.answer(
+        200, issued_body(issued, dialect), dialect.answer.content_type.encode(), headers
+    )
+
+
+def issued_body(issued: Issued, dialect: Dialect) -> bytes:
+    """Return the tokens under the dialect's names (RFC 6749 §5.1)."""
     shape = dialect.answer
     members: dict[str, object] = {
         shape.access_token: issued.access_token.reveal(),
@@ -50,12 +64,16 @@ async def send_issued(
         members[shape.refresh_token] = issued.refresh_token.reveal()
         if shape.refresh_expires_in:
             members[shape.refresh_expires_in] = issued.refresh_expires_in
-    headers = _cache_headers(dialect)
-    if dpop_nonce is not None:  # RFC 9449 §8.2
-        headers.append((b"dpop-nonce", dpop_nonce.encode()))
+    return _encode(members)
+
+
+def issued_head(dialect: Dialect, *, length: int, request_id: str, hint: str | None) -> bytes:
+    """Return the lines that `send_issued` puts above such a body, as they go over the wire."""
+    headers = answer_headers(dialect.answer.content_type.encode(), length, request_id)
+    headers += _cache_headers(dialect)
     if hint is not None:
-        headers.append((b"tokenbooth-hint", hint.encode()))
-    await exchange.answer(200, _encode(members), shape.content_type.encode(), headers)
+        headers.append((HINT, hint.encode()))
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 async def send_refusal(exchange: Exchange, refusal: OAuthError, issuer: IssuerView) -> None:
