@@ -78,7 +78,9 @@ async def open_booth(settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Boot
     from tokenbooth.server.stores.sql import open_store
 
     dialects = settings.load_dialects()
-    store = await open_store(settings.database, create=settings.migrate == "on")
+    store = await open_store(
+        settings.database, create=settings.migrate == "on", limits=settings.database_limits
+    )
     try:
         keys = await store.list_keys()
         vault = open_vault(master_key_file(settings), create=not keys)

@@ -16,6 +16,7 @@ from tokenbooth.protocol.dialects import Dialect, DialectRefused, built_in_diale
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.remote.secret_source import secret_reader
+from tokenbooth.server.stores.limits import DEFAULT_LIMITS, DatabaseLimits
 from tokenbooth.server.settings_file import read_settings_file
 
 PREFIX = "TOKENBOOTH_"
@@ -24,6 +25,9 @@ DEFAULT_DATABASE = "sqlite:///tokenbooth.db"
 
 _LEAST_SECONDS = {
     "change_poll_seconds": 0.01,
+    "database_connect_seconds": 0.1,
+    "database_statement_seconds": 0.1,
+    "database_lock_seconds": 0.1,
     "refresh_grace_seconds": 0.0,
     "body_timeout_seconds": 0.1,
     "overload_seconds": 0.01,
@@ -70,6 +74,12 @@ class Settings:
     log_sample: float = 1.0  # the share of ordinary lines that is logged; others always are
     client_cache_size: int = 100_000  # registered clients kept in memory per process
     change_poll_seconds: float = 0.25  # how soon a change by another process is noticed
+    # Of a PostgreSQL server: connections of each process, for each of the two ways to ask; how long
+    # it may take to connect, to run a statement, and to wait for a lock within that.
+    database_pool_size: int = DEFAULT_LIMITS.pool_size
+    database_connect_seconds: float = DEFAULT_LIMITS.connect_seconds
+    database_statement_seconds: float = DEFAULT_LIMITS.statement_seconds
+    database_lock_seconds: float = DEFAULT_LIMITS.lock_seconds
     refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
     max_body_bytes: int = 65_536
     body_timeout_seconds: float = 10.0  # for the head of a request, and for its body
@@ -155,6 +165,16 @@ class Settings:
         by_name = self.tls_client_ca or (proxied and self.proxied_certificates_verified)
         by_itself = self.asks_for_certificates or proxied
         return (TLS,) * bool(by_name) + (SELF_SIGNED,) * bool(by_itself)
+
+    @property
+    def database_limits(self) -> DatabaseLimits:
+        """How long a database server may keep us waiting."""
+        return DatabaseLimits(
+            pool_size=self.database_pool_size,
+            connect_seconds=self.database_connect_seconds,
+            statement_seconds=self.database_statement_seconds,
+            lock_seconds=self.database_lock_seconds,
+        )
 
     def load_dialects(self) -> dict[str, Dialect]:
         """Return the built-in dialects and the operator's own; raises SettingsRefused."""
@@ -262,7 +282,7 @@ def _mistakes_in_single_sign_on(settings: Settings) -> list[str]:
 def _mistakes_in_numbers(settings: Settings) -> list[str]:
     found = [
         f"{PREFIX}{name.upper()}: at least 1"
-        for name in ("workers", "client_cache_size", "max_body_bytes")
+        for name in ("workers", "client_cache_size", "max_body_bytes", "database_pool_size")
         if getattr(settings, name) < 1
     ]
     found += [

@@ -48,6 +48,7 @@ class Upkeep:
         self._admission = admission
         self._log = log
         self._ending = asyncio.Event()
+        self._roused = asyncio.Event()  # by the end, or by a change that another node made
         self._next: dict[str, float] = {}
         self._seen_head = 0
 
@@ -59,6 +60,7 @@ class Upkeep:
             yield
         finally:
             self._ending.set()
+            self._roused.set()
             # Not cancelled at once: what is just being written would be written again.
             await asyncio.wait([task], timeout=_STOP_SECONDS)
             task.cancel()
@@ -70,26 +72,32 @@ class Upkeep:
     async def _run(self) -> None:
         for what in ("write", "forget", "forget_activity"):  # not at once: there is nothing yet
             self._is_due(what, _SOON_SECONDS)
+        self._service.store.listen(self._roused.set)
+        poll = self._service.settings.change_poll_seconds
         while not self._ending.is_set():
-            await self._pause(self._service.settings.change_poll_seconds)
+            has_heard = await self._pause(min(poll, _WRITE_SECONDS))
             try:
-                await self._round()
+                await self._round(refresh=has_heard or self._is_due("changes", poll))
             except Exception as error:  # noqa: BLE001 - whatever happens, the next round comes
+                self._next.pop("changes", None)  # what was heard of is still to be learnt
                 self._log.warning("upkeep_failed", reason=type(error).__name__)
                 self._service.metrics.count(families.UPKEEP_FAILURES)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> bool:
+        """Return after that time, or earlier and True when there is something to learn."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ending.wait(), seconds)
+            await asyncio.wait_for(self._roused.wait(), seconds)
+        has_heard = self._roused.is_set()
+        self._roused.clear()
+        return has_heard
 
-    async def _round(self) -> None:
+    async def _round(self, *, refresh: bool) -> None:
         if self._ending.is_set():
             return
         if self._is_due("measure", _MEASURE_SECONDS):  # first: what follows may fail
             note_own_state(self._service)
-        await self._service.registry.refresh()
-        if self._admission is not None:
-            await self._admission.admit()
+        if refresh:
+            await self._learn()
         if self._is_due("write", _WRITE_SECONDS):
             await self._write()
         if self._is_due("keys", _KEEP_KEYS_SECONDS):
@@ -103,6 +111,11 @@ class Upkeep:
         if self._is_due("notices", _NOTICES_SECONDS):
             now = self._service.clock.now()
             await tell_of_ending_credentials(self._service.store, now, self._log)
+
+    async def _learn(self) -> None:
+        await self._service.registry.refresh()
+        if self._admission is not None:
+            await self._admission.admit()
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = asyncio.get_running_loop().time()

@@ -5,9 +5,8 @@ from urllib.parse import urlsplit
 
 from tokenbooth.server.checks.finding import Finding, advice, error, warning
 from tokenbooth.server.settings import Settings, is_loopback
-from tokenbooth.server.stores import postgres_driver as postgres
-from tokenbooth.server.stores.postgres import POOL_SIZE
 from tokenbooth.server.stores.postgres_facts import ask_postgres
+from tokenbooth.server.stores.postgres_url import parse_url
 
 _SLACK_SECONDS = 5.0
 _WAYS = 2  # each process has a pool for either way to ask
@@ -52,7 +51,7 @@ def _durability(values: Mapping[str, str], settings: Settings) -> Iterator[Findi
             "The database server acknowledges before it has written; our sessions ask for more.",
             "Set synchronous_commit = on there, lest another program relies on it.",
         )
-    wanted = settings.workers * (_WAYS * POOL_SIZE + _LISTENING)
+    wanted = settings.workers * (_WAYS * settings.database_pool_size + _LISTENING)
     allowed = int(values.get("max_connections", wanted))
     if wanted > allowed:
         yield warning(
@@ -65,6 +64,6 @@ def _durability(values: Mapping[str, str], settings: Settings) -> Iterator[Findi
 
 def _is_near(url: str) -> bool:
     """Whether the server is on this machine, as far as the URL tells."""
-    hosts, _ = postgres.parse_url(url)
+    hosts, _ = parse_url(url)
     names = [urlsplit(f"//{host}").hostname for host in hosts.split(",")]
     return all(name is None or is_loopback(name) for name in names)

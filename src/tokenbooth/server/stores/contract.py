@@ -292,6 +292,16 @@ class ChangeFeed(Protocol):
         """Return later changes in order, or None when that far back is forgotten."""
 
 
+class ChangeNews(Protocol):
+    """How nodes hear at once that there is something to learn."""
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Call `tell` soon after each change, by whichever node, until the store is closed.
+
+        A hint, and not on every engine: who needs to be sure asks for `revision()` as well.
+        """
+
+
 class Store(
     IssuerStore,
     ClientStore,
@@ -303,6 +313,7 @@ class Store(
     ActivityStore,
     CountStore,
     ChangeFeed,
+    ChangeNews,
     Protocol,
 ):
     """All of it, as the composition root passes it around."""

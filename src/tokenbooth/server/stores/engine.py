@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Select
 
+from tokenbooth.server.stores.contract import Claim
 from tokenbooth.server.stores.rows import Row
 
 T = TypeVar("T")
@@ -33,6 +34,12 @@ class Engine(Protocol):
 
         No two exclusive ones run at once. The others must be right whatever runs beside them.
         """
+
+    async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
+        """Claim the key, or say who has it; see contract.RevocationStore."""
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Call `tell` soon after each change, by whichever node, as far as the engine hears."""
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection."""

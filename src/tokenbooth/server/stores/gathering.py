@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from tokenbooth.server.stores.contract import Claim
 from tokenbooth.server.stores.engine import Engine, LookUp
 from tokenbooth.server.stores.rows import Row
 
@@ -37,6 +38,14 @@ class Gathering:
     async def write(self, query: Callable[[Connection], Any], *, exclusive: bool = True) -> Any:  # noqa: ANN401 - see Engine
         """Keep the query for the commit; what it returns is lost."""
         self._gathered.append(query)
+
+    async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
+        """Ask the engine: a claim is decided at once."""
+        return await self._engine.claim(key, now=now, expires_at=expires_at)
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Ask the engine."""
+        self._engine.listen(tell)
 
     async def commit(self) -> None:
         """Run what was gathered, in its order and in one transaction."""

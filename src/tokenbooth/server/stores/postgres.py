@@ -13,43 +13,59 @@ from typing import Any, Self, TypeVar
 import asyncpg
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from tokenbooth.server.stores import postgres_driver as postgres
-from tokenbooth.server.stores import schema
-from tokenbooth.server.stores.contract import StoreUnavailable
+from tokenbooth.server.stores import postgres_errors as errors
+from tokenbooth.server.stores import postgres_schema
+from tokenbooth.server.stores.contract import Claim, StoreUnavailable
 from tokenbooth.server.stores.engine import LookUp
+from tokenbooth.server.stores.limits import DEFAULT_LIMITS, DatabaseLimits
+from tokenbooth.server.stores.postgres_claims import PostgresClaims
+from tokenbooth.server.stores.postgres_driver import Servers
+from tokenbooth.server.stores.postgres_listener import PostgresListener
+from tokenbooth.server.stores.postgres_url import check_url
 from tokenbooth.server.stores.queries.changes import REVISION
 from tokenbooth.server.stores.rows import Row
 
 T = TypeVar("T")
 
-POOL_SIZE = 8  # connections of one process, for each of the two ways to ask
 _TRIES = 6
 _PAUSE_SECONDS = 0.02
+_FORGET_SECONDS = 1.0
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 _CHANGING = text("SELECT pg_advisory_xact_lock(7083114701)")
-_MIGRATING = text("SELECT pg_advisory_xact_lock(7083114702)")
 
 
 class PostgresEngine:
     """One database on one server, or on whichever of several takes writes now."""
 
-    def __init__(self, url: str, pool: asyncpg.Pool) -> None:
-        self._url = url
+    def __init__(self, servers: Servers, pool: asyncpg.Pool) -> None:
+        self._servers = servers
+        self._limits = servers.limits
         self._pool = pool
-        self._engine = _sql_engine(url)
+        self._engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=servers.connect,
+            pool_size=servers.limits.pool_size,
+            max_overflow=0,
+            pool_timeout=servers.limits.connect_seconds,
+            hide_parameters=True,  # they hold digests of secrets
+        )
+        self._claims = PostgresClaims(change=self._change, look=self._look)
+        self._listeners: list[PostgresListener] = []
         self._texts: dict[int, tuple[object, str, Sequence[str]]] = {}
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._forgotten_at = float("-inf")
         self._is_closed = False
 
     @classmethod
-    async def open(cls, url: str, *, create: bool) -> Self:
+    async def open(cls, url: str, *, create: bool, limits: DatabaseLimits = DEFAULT_LIMITS) -> Self:
         """Connect; with `create`, bring the tables up to date first."""
-        postgres.check_url(url)
-        with postgres.as_store_errors(url):
-            await _prepare(url, create=create)
-            return cls(url, await postgres.open_pool(url, size=POOL_SIZE))
+        check_url(url)
+        servers = Servers(url, limits)
+        with errors.as_store_errors(url):
+            await postgres_schema.prepare(servers, create=create)
+            return cls(servers, await servers.open_pool())
 
     async def look_up(self, look_ups: Sequence[LookUp]) -> list[list[Row]]:
         """Return the rows of each look-up, past SQLAlchemy on the driver's prepared statements."""
@@ -58,10 +74,10 @@ class PostgresEngine:
             return await self._look_up(look_ups)
 
         # The server was away for a moment, or another one took over: ask once more.
-        return await self._whole(_tried(attempt, again=postgres.is_lost))
+        return await self._whole(_tried(attempt, again=errors.is_passing))
 
     async def _look_up(self, look_ups: Sequence[LookUp]) -> list[list[Row]]:
-        async with self._pool.acquire(timeout=postgres.CONNECT_SECONDS) as connection:
+        async with self._pool.acquire(timeout=self._limits.connect_seconds) as connection:
             if len(look_ups) == 1:
                 return [await self._rows(connection, look_ups[0])]
             async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -86,39 +102,94 @@ class PostgresEngine:
                 async with connection.begin():
                     return await connection.run_sync(query)
 
-        return await self._whole(_tried(attempt, again=postgres.is_lost))
+        return await self._whole(_tried(attempt, again=errors.is_passing))
 
     async def write(self, query: Callable[[Connection], T], *, exclusive: bool = True) -> T:
         """Run the query in a transaction; it may run again after others got in its way."""
-        has_begun = False
+        may_be_done = False
 
         async def attempt() -> T:
-            nonlocal has_begun
-            has_begun = False
-            async with self._engine.begin() as connection:
+            nonlocal may_be_done
+            may_be_done = False
+            async with self._engine.connect() as connection:
+                transaction = await connection.begin()
                 if exclusive:
                     await connection.execute(_CHANGING)
-                has_begun = True
-                return await connection.run_sync(query)
+                result = await connection.run_sync(query)
+                may_be_done = True
+                await transaction.commit()
+                return result
 
-        def again(error: Exception) -> bool:
-            # Once the query began, nobody knows whether a lost connection took its commit along.
-            return postgres.is_collision(error) or (postgres.is_lost(error) and not has_begun)
+        return await self._whole(
+            _tried(attempt, again=lambda error: self._is_harmless(error, may_be_done=may_be_done))
+        )
 
-        return await self._whole(_tried(attempt, again=again))
+    async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
+        """Claim the key in one statement with all others that are claimed meanwhile."""
+        self._refuse_closed()
+        with errors.as_store_errors(self._servers.url):
+            return await self._claims.claim(key, now=now, expires_at=expires_at)
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Call `tell` a few milliseconds after each change, by whichever node."""
+        self._refuse_closed()
+        self._listeners.append(PostgresListener(self._servers, tell))
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection."""
         if self._is_closed:
             return
         self._is_closed = True
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=postgres.STATEMENT_SECONDS)
+        for listener in self._listeners:
+            await listener.close()
+        waits = [*self._under_way, asyncio.create_task(self._claims.finish())]
+        await asyncio.wait(waits, timeout=self._limits.statement_seconds)
         await self._engine.dispose()
         try:
-            await asyncio.wait_for(self._pool.close(), postgres.STATEMENT_SECONDS)
+            await asyncio.wait_for(self._pool.close(), self._limits.statement_seconds)
         except TimeoutError:
             self._pool.terminate()
+
+    async def _change(self, statement: str, *values: object) -> Sequence[Any]:
+        """Run one statement as a transaction of its own."""
+        may_be_done = False
+
+        async def attempt() -> Sequence[Any]:
+            nonlocal may_be_done
+            may_be_done = False
+            async with self._pool.acquire(timeout=self._limits.connect_seconds) as connection:
+                may_be_done = True
+                rows: Sequence[Any] = await connection.fetch(statement, *values)
+                return rows
+
+        return await _tried(
+            attempt, again=lambda error: self._is_harmless(error, may_be_done=may_be_done)
+        )
+
+    async def _look(self, statement: str, *values: object) -> Sequence[Any]:
+        async def attempt() -> Sequence[Any]:
+            async with self._pool.acquire(timeout=self._limits.connect_seconds) as connection:
+                rows: Sequence[Any] = await connection.fetch(statement, *values)
+                return rows
+
+        return await _tried(attempt, again=errors.is_passing)
+
+    def _is_harmless(self, error: Exception, *, may_be_done: bool) -> bool:
+        """Whether to run a transaction again: surely nothing of it happened."""
+        if errors.is_standby(error):
+            self._forget_connections()
+            return True
+        # Once the commit was asked for, nobody knows whether a lost connection took it along.
+        return errors.is_collision(error) or (errors.is_lost(error) and not may_be_done)
+
+    def _forget_connections(self) -> None:
+        """Look for the primary anew: what we are connected to is none any more."""
+        now = asyncio.get_running_loop().time()
+        if now - self._forgotten_at < _FORGET_SECONDS:
+            return
+        self._forgotten_at = now
+        self._whole_later(self._pool.expire_connections())
+        self._whole_later(self._engine.dispose())
 
     async def _rows(self, connection: Any, look_up: LookUp) -> list[Row]:  # noqa: ANN401 - a connection or its proxy
         statement, parameters = look_up
@@ -136,17 +207,25 @@ class PostgresEngine:
         """Do the work to its end, even if whoever waits for it is cancelled."""
         if self._is_closed:
             work.close()
-            raise StoreUnavailable("The store is closed.")
+            self._refuse_closed()
+        task = self._whole_later(work)
+        with errors.as_store_errors(self._servers.url):
+            return await asyncio.shield(task)
+
+    def _whole_later(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._done)
-        with postgres.as_store_errors(self._url):
-            return await asyncio.shield(task)
+        return task
 
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self._under_way.discard(task)
         if not task.cancelled():
             task.exception()  # nobody may be left to hear of it
+
+    def _refuse_closed(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("The store is closed.")
 
 
 async def _tried(attempt: Callable[[], Awaitable[T]], *, again: Callable[[Exception], bool]) -> T:
@@ -158,47 +237,3 @@ async def _tried(attempt: Callable[[], Awaitable[T]], *, again: Callable[[Except
                 raise
             await asyncio.sleep(_PAUSE_SECONDS * 2**number * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
     return await attempt()
-
-
-def _sql_engine(url: str, *, statement_seconds: float = postgres.STATEMENT_SECONDS) -> AsyncEngine:
-    return create_async_engine(
-        "postgresql+asyncpg://",
-        # As libpq reads a URL: several hosts, sslmode, target_session_attrs.
-        async_creator=lambda: postgres.connect(url, statement_seconds=statement_seconds),
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=postgres.CONNECT_SECONDS,
-        hide_parameters=True,  # they hold digests of secrets
-    )
-
-
-async def _prepare(url: str, *, create: bool) -> None:
-    engine = _sql_engine(url, statement_seconds=postgres.MIGRATION_SECONDS)
-    try:
-        async with engine.begin() as connection:
-            # Whoever waited for it finds nothing left to do.
-            await connection.execute(_MIGRATING)
-            revision = await connection.run_sync(schema.revision)
-            if revision == schema.HEAD:
-                return
-            if not create:
-                raise schema.not_up_to_date(postgres.shown(url), revision)
-            if revision is None and await connection.run_sync(schema.has_tables):
-                raise StoreUnavailable(
-                    f"The database {postgres.shown(url)} belongs to another program."
-                )
-            await connection.run_sync(schema.migrate)
-    finally:
-        await engine.dispose()
-
-
-async def revision_of(url: str) -> str | None:
-    """Return the newest migration that the database has seen; changes nothing."""
-    postgres.check_url(url)
-    engine = _sql_engine(url)
-    try:
-        with postgres.as_store_errors(url):
-            async with engine.connect() as connection:
-                return await connection.run_sync(schema.revision)
-    finally:
-        await engine.dispose()

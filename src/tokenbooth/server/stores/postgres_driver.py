@@ -1,34 +1,17 @@
-"""How PostgreSQL is reached, and what its errors mean."""
+"""How PostgreSQL is reached: connections on which nothing waits for ever, to the primary."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from urllib.parse import urlsplit
+import asyncio
+import os
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from tokenbooth.server.stores.contract import AlreadyExists, StoreError, StoreUnavailable
+from tokenbooth.server.stores.limits import DEFAULT_LIMITS, DatabaseLimits
+from tokenbooth.server.stores.postgres_errors import is_lost
+from tokenbooth.server.stores.postgres_url import each_server, option
 
-SCHEMES = ("postgresql://", "postgres://")
-
-CONNECT_SECONDS = 5.0
-STATEMENT_SECONDS = 10.0
-MIGRATION_SECONDS = 600.0
 _MILLISECONDS = 1000
-
-# What the server ends a statement for although nothing is wrong with it (SQLSTATE).
-_COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock
-_TAKEN_OR_GONE = {"23503", "23505"}  # a foreign key, a unique constraint
-_MEANINGS = {
-    "28": "refuses the user or the password",
-    "3D": "has no database of that name",
-    "53": "has no room for more connections or data",
-    "57014": "took too long",
-    "55P03": "took too long: another transaction holds a lock",
-    "25006": "takes no writes: it is a standby",
-    "42501": "refuses the user what the service needs",
-}
+# The server ends a statement itself; this is for a server that does not answer any more.
+_LONGER_SECONDS = 2.0
 
 # What is acknowledged must survive a crash, however the server is set up; stricter ways stay.
 _DURABLE = (
@@ -37,117 +20,86 @@ _DURABLE = (
 )
 
 
-def check_url(url: str) -> None:
-    """Raise StoreUnavailable for a URL that cannot be read; it is not shown, for the password."""
-    try:
-        parse_url(url)
-    except ValueError as error:
-        raise StoreUnavailable(
-            "The database's URL cannot be read. It is written"
-            " postgresql://user:password@host:5432/name, with %-escapes where needed."
-        ) from error
+class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection of ours alone: no statement of ours leaves anything behind in its session."""
+
+    __slots__ = ()
+
+    def get_reset_query(self) -> str:
+        """Return nothing to do between two users: it would cost a round trip each time."""
+        return ""
 
 
-async def connect(url: str, *, statement_seconds: float = STATEMENT_SECONDS) -> asyncpg.Connection:
-    """Open a connection on which nothing waits for ever."""
-    connection = await asyncpg.connect(
-        url,
-        timeout=CONNECT_SECONDS,
-        command_timeout=statement_seconds + 5,
-        server_settings=_settings(statement_seconds),
-    )
-    await connection.execute(_DURABLE)
-    return connection
+class Servers:
+    """The servers of one URL, of which one takes writes now."""
+
+    def __init__(self, url: str, limits: DatabaseLimits = DEFAULT_LIMITS) -> None:
+        self.url = url
+        self.limits = limits
+        self._each = each_server(url)
+        self._last_good = 0
+        # A standby may not know yet what another node was told, so nothing is asked of one.
+        told = option(url, "target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
+        self._target = told or "primary"
+
+    async def connect(self) -> asyncpg.Connection:
+        """Open a connection for statements."""
+        limits = self.limits
+        return await self._open(limits.statement_seconds, limits.lock_seconds)
+
+    async def connect_to_migrate(self) -> asyncpg.Connection:
+        """Open a connection whose statements may take long, and wait long for locks."""
+        seconds = self.limits.migration_seconds
+        return await self._open(seconds, seconds)
+
+    async def open_pool(self) -> asyncpg.Pool:
+        """Open connections for statements that never change."""
+        return await asyncpg.create_pool(
+            min_size=0,
+            max_size=self.limits.pool_size,
+            connect=self._connect_for_pool,
+            connection_class=Connection,
+        )
+
+    async def _connect_for_pool(self, *_unused: object, **_neither: object) -> asyncpg.Connection:
+        return await self.connect()
+
+    async def _open(self, statement: float, lock: float) -> asyncpg.Connection:
+        count = len(self._each)
+        # One after the other, and each in its share of the time: the driver itself would wait for
+        # a first server that does not answer until there is no time left for the second.
+        for place in range(count):
+            number = (self._last_good + place) % count
+            try:
+                connection = await self._open_one(self._each[number], count, statement, lock)
+            except (asyncpg.PostgresError, asyncpg.InternalClientError, OSError) as error:
+                may_be_elsewhere = is_lost(error) or isinstance(error, TimeoutError)
+                if place == count - 1 or not may_be_elsewhere:
+                    raise
+            else:
+                self._last_good = number
+                return connection
+        raise AssertionError("A URL names at least one server.")
+
+    async def _open_one(
+        self, url: str, count: int, statement: float, lock: float
+    ) -> asyncpg.Connection:
+        async with asyncio.timeout(self.limits.connect_seconds / count):
+            connection = await asyncpg.connect(
+                url,
+                command_timeout=statement + _LONGER_SECONDS,
+                connection_class=Connection,
+                target_session_attrs=self._target,
+                server_settings={
+                    "application_name": "tokenbooth",
+                    "statement_timeout": _milliseconds(statement),
+                    "lock_timeout": _milliseconds(lock),
+                    "idle_in_transaction_session_timeout": _milliseconds(statement),
+                },
+            )
+            await connection.execute(_DURABLE)
+            return connection
 
 
-async def open_pool(url: str, *, size: int) -> asyncpg.Pool:
-    """Open connections for statements that never change."""
-    return await asyncpg.create_pool(
-        url,
-        min_size=0,
-        max_size=size,
-        timeout=CONNECT_SECONDS,
-        command_timeout=STATEMENT_SECONDS,
-        server_settings=_settings(STATEMENT_SECONDS),
-    )
-
-
-def _settings(statement_seconds: float) -> dict[str, str]:
-    limit = str(int(statement_seconds * _MILLISECONDS))
-    return {
-        "application_name": "tokenbooth",
-        "statement_timeout": limit,
-        "lock_timeout": limit,
-        "idle_in_transaction_session_timeout": limit,
-    }
-
-
-def shown(url: str) -> str:
-    """Return where the database is, without the password."""
-    hosts, path = parse_url(url)
-    return f"postgresql://{hosts}{path}"
-
-
-def parse_url(url: str) -> tuple[str, str]:
-    """Return the hosts with their ports, and the path; raises ValueError."""
-    parts = urlsplit(url)
-    hosts = parts.netloc.rpartition("@")[2]
-    for host in hosts.split(","):  # libpq takes several, of which one takes writes
-        _ = urlsplit(f"//{host}").port
-    return hosts, parts.path
-
-
-def sqlstate(error: BaseException) -> str:
-    """Return PostgreSQL's code of what went wrong; nothing when it never answered."""
-    cause: BaseException | None = error
-    while cause is not None:
-        code = getattr(cause, "sqlstate", None)
-        if isinstance(code, str):
-            return code
-        cause = getattr(cause, "orig", None) or cause.__cause__
-    return ""
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, and another one may do."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    code = sqlstate(error)
-    if code:
-        # Connection exceptions, and a server that is told to stop.
-        return code.startswith("08") or code in {"57P01", "57P02", "57P03"}
-    return isinstance(error, (OSError, asyncpg.InterfaceError))
-
-
-def is_collision(error: BaseException) -> bool:
-    """Whether the same transaction may succeed when it is run again."""
-    return sqlstate(error) in _COLLISIONS | _TAKEN_OR_GONE
-
-
-@contextmanager
-def as_store_errors(url: str) -> Iterator[None]:
-    """Raise what the driver and SQLAlchemy raise as StoreError."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise AlreadyExists("Something of that name is there already.") from error
-    except (
-        SQLAlchemyError,
-        PoolTimeout,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        OSError,
-        TimeoutError,
-    ) as error:
-        if isinstance(error, DBAPIError) and isinstance(error.orig, (UnicodeError, ValueError)):
-            raise StoreError("A value is not one that a database can hold.") from error
-        raise StoreUnavailable(f"The database {shown(url)} {_meaning(error)}.") from error
-    except (OverflowError, UnicodeError, asyncpg.DataError) as error:
-        raise StoreError("A value is not one that a database can hold.") from error
-
-
-def _meaning(error: BaseException) -> str:
-    code = sqlstate(error)
-    if not code:
-        return "cannot be reached"
-    return _MEANINGS.get(code) or _MEANINGS.get(code[:2]) or f"refused a statement ({code})"
+def _milliseconds(seconds: float) -> str:
+    return str(max(1, int(seconds * _MILLISECONDS)))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from tokenbooth.server.stores import postgres_driver as postgres
+from tokenbooth.server.stores.limits import DEFAULT_LIMITS
+from tokenbooth.server.stores.postgres_errors import as_store_errors
+from tokenbooth.server.stores.postgres_url import check_url
 
 _NAMES = ("fsync", "full_page_writes", "synchronous_commit", "max_connections")
 
@@ -21,9 +23,9 @@ class PostgresFacts:
 
 async def ask_postgres(url: str) -> PostgresFacts:
     """Ask the server of that URL; raises StoreUnavailable."""
-    postgres.check_url(url)
-    with postgres.as_store_errors(url):
-        connection = await asyncpg.connect(url, timeout=postgres.CONNECT_SECONDS)
+    check_url(url)
+    with as_store_errors(url):
+        connection = await asyncpg.connect(url, timeout=DEFAULT_LIMITS.connect_seconds)
         try:
             rows = await connection.fetch(
                 "SELECT name, reset_val FROM pg_settings WHERE name = ANY($1)", list(_NAMES)

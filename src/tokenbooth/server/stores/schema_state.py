@@ -35,7 +35,7 @@ async def schema_state(url: str) -> SchemaState:
     path = sqlite_path(url)
     if path is None:
         try:
-            from tokenbooth.server.stores.postgres import revision_of
+            from tokenbooth.server.stores.postgres_schema import revision_of
         except ModuleNotFoundError as error:
             raise StoreUnavailable(NO_DRIVER) from error
         return SchemaState(database=await revision_of(url))

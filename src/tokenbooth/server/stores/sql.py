@@ -1,6 +1,6 @@
 """The store on SQL: every promise of the contract, as one transaction on an engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -24,6 +24,7 @@ from tokenbooth.server.records import (
 from tokenbooth.server.stores.contract import Claim, StoreUnavailable, Together
 from tokenbooth.server.stores.engine import Engine
 from tokenbooth.server.stores.gathering import Gathering
+from tokenbooth.server.stores.limits import DEFAULT_LIMITS, DatabaseLimits
 from tokenbooth.server.stores.queries import (
     activity,
     changes,
@@ -42,24 +43,30 @@ from tokenbooth.server.stores.sqlite import SqliteEngine, sqlite_path
 NO_DRIVER = "PostgreSQL takes a driver: pip install 'tokenbooth[server,postgres]'."
 
 
-async def open_store(url: str, *, create: bool = True, clock: Clock = SYSTEM_CLOCK) -> "SqlStore":
+async def open_store(
+    url: str,
+    *,
+    create: bool = True,
+    clock: Clock = SYSTEM_CLOCK,
+    limits: DatabaseLimits = DEFAULT_LIMITS,
+) -> "SqlStore":
     """Open `sqlite:///path` or `postgresql://host/name`; `create` makes it and its tables.
 
     Without `create` the database must be there and up to date. Raises StoreUnavailable.
     """
     path = sqlite_path(url)
     if path is None:
-        return SqlStore(await _postgres(url, create=create), clock)
+        return SqlStore(await _postgres(url, create=create, limits=limits), clock)
     engine = await SqliteEngine.open(path, create=create)
     return SqlStore(engine, clock)
 
 
-async def _postgres(url: str, *, create: bool) -> Engine:
+async def _postgres(url: str, *, create: bool, limits: DatabaseLimits) -> Engine:
     try:
         from tokenbooth.server.stores.postgres import PostgresEngine
     except ModuleNotFoundError as error:
         raise StoreUnavailable(NO_DRIVER) from error
-    return await PostgresEngine.open(url, create=create)
+    return await PostgresEngine.open(url, create=create, limits=limits)
 
 
 class SqlStore(SqlAccounts, SqlSessions, SqlActivity, SqlArchive, SqlCounts):
@@ -334,10 +341,7 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity, SqlArchive, SqlCounts):
         return None if cursor > newest else revocation_page(issuer, rows, newest, limit)
 
     async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
-        return await self._engine.write(
-            lambda connection: revocations.claim(connection, key, now=now, expires_at=expires_at),
-            exclusive=False,
-        )
+        return await self._engine.claim(key, now=now, expires_at=expires_at)
 
     async def forget_expired(self, now: float) -> int:
         def forget(connection: Connection) -> int:
@@ -354,6 +358,9 @@ class SqlStore(SqlAccounts, SqlSessions, SqlActivity, SqlArchive, SqlCounts):
 
     async def revision(self) -> int:
         return await self._engine.revision()
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        self._engine.listen(tell)
 
     async def changes_since(self, revision: int) -> tuple[Change, ...] | None:
         return await self._engine.read(

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from tokenbooth.server.stores import schema
 from tokenbooth.server.stores import sqlite_driver as sqlite
-from tokenbooth.server.stores.contract import StoreUnavailable
+from tokenbooth.server.stores.contract import Claim, StoreUnavailable
 from tokenbooth.server.stores.engine import LookUp
+from tokenbooth.server.stores.queries import revocations
 from tokenbooth.server.stores.queries.changes import REVISION
 from tokenbooth.server.stores.rows import Row
 from tokenbooth.server.stores.sqlite_writer import SqliteWriter
@@ -100,6 +101,15 @@ class SqliteEngine:
         """Run the query in a transaction, in the writing thread: SQLite has one writer anyway."""
         self._refuse_misuse()
         return await self._writer.write(query)
+
+    async def claim(self, key: str, *, now: float, expires_at: float) -> Claim:
+        """Claim the key with what else is written just then: the writer gathers."""
+        return await self.write(
+            lambda connection: revocations.claim(connection, key, now=now, expires_at=expires_at)
+        )
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Do nothing: a file tells nobody, and asking for its revision takes microseconds."""
 
     async def close(self) -> None:
         """Let the queued writes finish, then close both connections."""

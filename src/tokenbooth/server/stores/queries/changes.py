@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, text, update
 
 from tokenbooth.server.records import Change, ChangeKind
 from tokenbooth.server.stores.rows import change_of
@@ -10,6 +10,8 @@ from tokenbooth.server.stores.tables import changes, feed
 
 REMEMBERED_SECONDS = 3600
 REMEMBERED_CHANGES = 10_000
+
+_TELL = text("SELECT pg_notify('tokenbooth_changes', '')")
 
 REVISION = select(feed.c.revision)
 
@@ -22,7 +24,9 @@ def announce(
     Call it before anything else: it takes the feed's row lock, so that two changes never run
     side by side, and what the first one checks is still so when it writes.
     """
+    has_announced = False
     for kind, issuer, name in announced:
+        has_announced = True
         advanced = update(feed).values(revision=feed.c.revision + 1).returning(feed.c.revision)
         revision = connection.execute(advanced).scalar_one()
         connection.execute(
@@ -34,6 +38,9 @@ def announce(
             changes.c.at < now - REMEMBERED_SECONDS,
         )
         connection.execute(delete(changes).where(forgotten))
+    if has_announced and connection.dialect.name == "postgresql":
+        # Whoever listens hears of it when the transaction commits, and not before.
+        connection.execute(_TELL)
 
 
 def changes_since(connection: Connection, revision: int) -> tuple[Change, ...] | None:
