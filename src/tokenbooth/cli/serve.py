@@ -56,6 +56,11 @@ _COUNTS = "TOKENBOOTH_WORKERS_COUNT_IN"  # the folder in which all workers count
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 8080]")
 @click.option("--workers", type=int, help="Number of worker processes.  [default: 1]")
 @click.option("--database", help="Database URL.  [default: sqlite:///tokenbooth.db]")
+@click.option(
+    "--redis",
+    metavar="URL",
+    help="Valkey or Redis, for limits that all processes and nodes keep together.",
+)
 @click.option("--issuer-url", help="Public URL of the default issuer, as clients see it.")
 @click.option(
     "--demo", is_flag=True, default=None, help="Add an issuer, client and API per dialect."

@@ -4,7 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from tokenbooth.server.redis_address import RedisAddress
 from tokenbooth.server.settings import PREFIX, Settings, SettingsRefused
+from tokenbooth.server.shared.opening import check_driver
 from tokenbooth.server.tls_listener import TlsListener
 
 # What clients, the listening socket and the preparation of the start depend on.
@@ -23,6 +25,12 @@ class GivenSettings:
         settings = Settings.load(self.environment, **self.options)
         if settings.tls_cert:
             TlsListener.of(settings)  # to refuse unusable files before anything is started
+        if self.options.get("redis") and RedisAddress.parse(settings.redis or "").password:
+            raise SettingsRefused(
+                "--redis: everybody on this machine can read a password there. Set "
+                "TOKENBOOTH_REDIS instead, or say with TOKENBOOTH_REDIS_PASSWORD where it is."
+            )
+        check_driver(settings)
         return settings
 
     def read_anew(self, running: Settings) -> Settings:

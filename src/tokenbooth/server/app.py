@@ -42,6 +42,7 @@ from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.router import Route, Routes, make_routes
 from tokenbooth.server.service import Service
 from tokenbooth.server.settings import Settings, parse_names
+from tokenbooth.server.shared.opening import open_shared, sharing
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.tls_listener import TlsListener
 from tokenbooth.server.tracing import ServiceTracing, service_tracing
@@ -115,7 +116,7 @@ class TokenService:
             upkeep = Upkeep(service, keeper, self._admission, self._log)
             try:
                 with self._tls.reloading(self._log) if self._tls else contextlib.nullcontext():
-                    async with upkeep.running():
+                    async with sharing(service.shared), upkeep.running():
                         yield
             finally:
                 await service.imported_secrets.close()
@@ -151,6 +152,8 @@ class TokenService:
             await self._admission.admit()
         await registry.refresh()
         readiness = Readiness()
+        failures = FailureBudgets.of(self._settings, booth.clock)
+        shared = open_shared(self._settings, failures, booth.secrets, self._log)
         return Service(
             settings=self._settings,
             store=booth.store,
@@ -162,8 +165,9 @@ class TokenService:
             last_uses=LastUses(),
             activity=Activity(registry, booth.clock, window=self._settings.audit_window_seconds),
             remote_keys=RemoteKeys(self._fetch(), booth.clock),
-            failures=FailureBudgets.of(self._settings, booth.clock),
-            quotas=Quotas(booth.store),
+            failures=failures,
+            quotas=Quotas(booth.store, pool=shared.pool if shared else None),
+            shared=shared,
             clock=booth.clock,
             trusted_proxies=parse_networks(self._settings.trusted_proxy),
             forwarding_header=self._forwarding_header(),

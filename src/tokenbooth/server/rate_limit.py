@@ -2,10 +2,13 @@
 
 A failure counts twice: for its source and the client that it names, and for its source alone.
 Nobody's failures count for a client as seen from elsewhere (OAuth 2.1 §2.4.1).
+Each process counts by itself; where processes tell each other, each counts what all of them saw.
 """
 
 import functools
+import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Network
 from typing import Literal, Self
@@ -17,6 +20,7 @@ from tokenbooth.server.settings import Settings
 CAPACITY = 50_000  # names that a meter remembers, about 10 MB
 # A household or a machine gets a /64; counting single addresses in it would count nothing.
 _IPV6_PREFIX = 64
+_LONGEST_NAME = 200  # of clients; longer ones are what strangers make up
 
 
 class Meter:
@@ -27,13 +31,18 @@ class Meter:
     """
 
     def __init__(self, *, limit: int, window: float, capacity: int = CAPACITY) -> None:
-        self._interval = window / limit
+        self._once = self._interval = window / limit
         self._window = window
         self._capacity = capacity
         self._full_again: dict[int, float] = {}  # by the hash of a name; longest quiet first
 
     def __len__(self) -> int:
         return len(self._full_again)
+
+    def weigh(self, times: int) -> None:
+        """Let each event count so many times from now on, as others see as many."""
+        # One event fits in any case.
+        self._interval = min(self._window, self._once * times)
 
     def note(self, name: int, now: float) -> None:
         """Count one event."""
@@ -77,20 +86,25 @@ class FailureBudgets:
         clock: Clock,
         capacity: int = CAPACITY,
         exempt: Networks = (),
+        workers: int = 1,
     ) -> None:
+        self.on_failure: Callable[[str, str, str], object] | None = None
+        self._workers = workers
         self._by_client = _meter(per_client, window, capacity)
         self._by_source = _meter(per_source, window, capacity)
         self._window = window
         self._clock = clock
         self._exempt = exempt
         self._last_noted = -math.inf
+        self.count_alone()
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock) -> Self:
-        """Return the share of one process: all of them together keep to the settings."""
+        """Return the budgets of one process: all of them together keep to the settings."""
         return cls(
-            per_client=_share(settings.failures_per_client, settings.workers),
-            per_source=_share(settings.failures_per_source, settings.workers),
+            per_client=settings.failures_per_client,
+            per_source=settings.failures_per_source,
+            workers=settings.workers,
             window=settings.failure_window_seconds,
             clock=clock,
             exempt=parse_networks(settings.failures_exempt),
@@ -102,11 +116,34 @@ class FailureBudgets:
         if network is None or is_within(source, self._exempt):
             # Who calls through a socket without address is not told apart, so nobody is slowed.
             return
-        now = self._last_noted = self._clock.monotonic()
+        client_id = _bounded(client_id)
+        self._count(issuer, client_id, network, self._clock.monotonic())
+        if self.on_failure is not None:
+            self.on_failure(issuer, client_id, network)
+
+    def heard(self, issuer: str, client_id: str, network: str, *, age: float) -> None:
+        """Count a failure that another process noted so many seconds ago."""
+        self._count(issuer, client_id, network, self._clock.monotonic() - age)
+
+    def count_together(self) -> None:
+        """Count each failure once from now on: all processes hear of all."""
+        self._weigh(1)
+
+    def count_alone(self) -> None:
+        """Divide the budgets by the workers of the service: each sees but its own failures."""
+        self._weigh(self._workers)
+
+    def _weigh(self, times: int) -> None:
+        for meter in (self._by_client, self._by_source):
+            if meter is not None:
+                meter.weigh(times)
+
+    def _count(self, issuer: str, client_id: str, network: str, at: float) -> None:
+        self._last_noted = max(self._last_noted, at)
         if self._by_client is not None:
-            self._by_client.note(hash((issuer, client_id, network)), now)
+            self._by_client.note(hash((issuer, client_id, network)), at)
         if self._by_source is not None:
-            self._by_source.note(hash(network), now)
+            self._by_source.note(hash(network), at)
 
     def spent(self, issuer: str, client_id: str, source: str) -> Spent | None:
         """Return the budget that this caller has used up, if any."""
@@ -120,7 +157,7 @@ class FailureBudgets:
         if self._by_source is not None and (wait := self._by_source.wait(hash(network), now)):
             return Spent(budget="source", seconds=math.ceil(wait))
         if self._by_client is not None:
-            wait = self._by_client.wait(hash((issuer, client_id, network)), now)
+            wait = self._by_client.wait(hash((issuer, _bounded(client_id), network)), now)
             if wait:
                 return Spent(budget="client", seconds=math.ceil(wait))
         return None
@@ -136,8 +173,11 @@ def _meter(limit: int, window: float, capacity: int) -> Meter | None:
     return Meter(limit=limit, window=window, capacity=capacity) if limit else None
 
 
-def _share(limit: int, workers: int) -> int:
-    return max(1, limit // workers) if limit else 0
+def _bounded(client_id: str) -> str:
+    # What is told to other processes must be short, and text that can be written.
+    if len(client_id) <= _LONGEST_NAME and client_id.isascii():
+        return client_id
+    return hashlib.sha256(client_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @functools.lru_cache(maxsize=4096)

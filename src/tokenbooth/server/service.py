@@ -17,6 +17,7 @@ from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
 from tokenbooth.server.secrets import SecretOffice
 from tokenbooth.server.settings import Settings
+from tokenbooth.server.shared.opening import Shared
 from tokenbooth.server.stores.contract import Store
 from tokenbooth.server.waste import WasteWatch
 
@@ -41,4 +42,5 @@ class Service:
     metrics: Metrics
     facts: FactFinder
     readiness: Readiness
+    shared: Shared | None = None  # with other processes, through Valkey or Redis
     waste: WasteWatch = field(default_factory=WasteWatch)

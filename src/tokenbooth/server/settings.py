@@ -16,7 +16,7 @@ from tokenbooth.protocol.dialects import Dialect, DialectRefused, built_in_diale
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
 from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.remote.secret_source import secret_reader
-from tokenbooth.server.stores.limits import DEFAULT_LIMITS, DatabaseLimits
+from tokenbooth.server.redis_address import redis_mistakes
 from tokenbooth.server.settings_file import read_settings_file
 
 PREFIX = "TOKENBOOTH_"
@@ -54,6 +54,8 @@ class Settings:
 
     settings_file: str | None = None  # TOML; whatever else sets a setting goes first
     database: str = field(default=DEFAULT_DATABASE, repr=False)  # may carry a password
+    redis: str | None = field(default=None, repr=False)  # the same; Valkey or Redis
+    redis_password: str | None = None  # where it is: env:NAME or file:PATH
     host: str = "127.0.0.1"
     port: int = 8080  # 0 picks a free one
     workers: int = 1
@@ -220,6 +222,9 @@ def _mistakes(settings: Settings) -> list[str]:
         found.append(
             "TOKENBOOTH_DATABASE: use sqlite:///path/to/file.db or postgresql://user@host/name"
         )
+    if settings.redis:
+        found += [f"TOKENBOOTH_REDIS: {what}" for what in redis_mistakes(settings.redis)]
+    found += _mistakes_in_place("redis_password", settings.redis_password)
     if settings.issuer_url is not None:
         found += [
             f"TOKENBOOTH_ISSUER_URL: {what}" for what in issuer_url_mistakes(settings.issuer_url)
@@ -268,15 +273,20 @@ def _mistakes_in_single_sign_on(settings: Settings) -> list[str]:
         # The only issuer of others: it is compared as it is written, with a slash at its end.
         mistakes = issuer_url_mistakes(settings.sso_issuer.rstrip("/"))
         found += [f"TOKENBOOTH_SSO_ISSUER: {what}" for what in mistakes]
-    if settings.sso_client_secret:
-        try:
-            secret_reader(settings.sso_client_secret)
-        except ValueError:
-            # Not quoted: it may be the secret itself.
-            found.append("TOKENBOOTH_SSO_CLIENT_SECRET: say where it is: env:NAME or file:PATH")
+    found += _mistakes_in_place("sso_client_secret", settings.sso_client_secret)
     if not settings.sso_label.isprintable() or not 1 <= len(settings.sso_label) <= 60:
         found.append("TOKENBOOTH_SSO_LABEL: 1 to 60 printable characters")
     return found
+
+
+def _mistakes_in_place(name: str, place: str | None) -> list[str]:
+    try:
+        if place:
+            secret_reader(place)
+    except ValueError:
+        # Not quoted: it may be the secret itself.
+        return [f"{PREFIX}{name.upper()}: say where it is: env:NAME or file:PATH"]
+    return []
 
 
 def _mistakes_in_numbers(settings: Settings) -> list[str]:

@@ -129,6 +129,7 @@ def _without_effect(settings: Settings, environment: Mapping[str, str]) -> Itera
         "proxied_certificates_verified": (proxied, "TOKENBOOTH_TRUSTED_PROXY"),
         "mtls_url": (bool(settings.certificate_methods), "TOKENBOOTH_TLS_CLIENT_CA or a proxy"),
         "sso_client_secret": (bool(settings.sso_issuer), "TOKENBOOTH_SSO_ISSUER"),
+        "redis_password": (bool(settings.redis), "TOKENBOOTH_REDIS"),
         "sso_label": (bool(settings.sso_issuer), "TOKENBOOTH_SSO_ISSUER"),
     }
     if settings.failures_per_client == settings.failures_per_source == 0:

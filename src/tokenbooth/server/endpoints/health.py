@@ -30,7 +30,8 @@ async def readyz(exchange: Exchange, service: Service) -> None:
     if missing:
         await send_json(exchange, {"status": "unavailable", "missing": missing}, status=503)
     else:
-        await send_json(exchange, {"status": "ready", **_unusable(service)})
+        state = {"status": "ready", **_unusable(service), **_degraded(service)}
+        await send_json(exchange, state)
 
 
 async def _silent_signers(service: Service) -> list[str]:
@@ -51,3 +52,10 @@ def _unusable(service: Service) -> dict[str, object]:
     # Not a reason to take this node away: the other issuers work here as well as anywhere.
     names = [view.name for view in service.registry.issuers.values() if view.unusable is not None]
     return {"unusable_issuers": names} if names else {}
+
+
+def _degraded(service: Service) -> dict[str, object]:
+    # Nor is this one: tokens are issued as ever, and every other node has lost the same.
+    if service.shared is None or service.shared.is_up:
+        return {}
+    return {"degraded": ["Redis is away: each process counts failures and quotas by itself"]}

@@ -52,6 +52,10 @@ def note_own_state(service: Service) -> None:
     counted.set(registry.seen_at, families.REGISTRY_SEEN)
     counted.set(registry.remembered_clients, families.CACHED_CLIENTS)
     counted.set(service.activity.pending, families.ACTIVITY_PENDING)
+    if service.shared is not None:
+        counted.set(service.shared.is_up, families.REDIS_UP)
+        counted.follow(service.shared.calls, families.REDIS_CALLS)
+        counted.follow(service.shared.losses, families.REDIS_LOSSES)
     measure(counted)
 
 

@@ -70,9 +70,14 @@ ACTIVITY_DROPPED = _tokenbooth(
 UPKEEP_FAILURES = _tokenbooth(
     "upkeep_failures", "Rounds of background work that failed, say for lack of a database."
 )
+REDIS_CALLS = _tokenbooth("redis_calls", "Questions to Valkey or Redis.")
+REDIS_LOSSES = _tokenbooth(
+    "redis_losses", "How often a worker lost Valkey or Redis, or tried in vain to reach it."
+)
 COUNTED = (
     *(TOKEN_REQUESTS, TOKEN_SECONDS, TOKENS_ISSUED, INTROSPECTIONS, REVOCATIONS, RATE_LIMITED),
     *(HTTP_REQUESTS, SIGN_INS, CLIENT_LOOKUPS, ACTIVITY_DROPPED, UPKEEP_FAILURES),
+    *(REDIS_CALLS, REDIS_LOSSES),
 )
 
 # Measured by every worker of itself.
@@ -83,13 +88,14 @@ CACHED_CLIENTS = _of_worker(PREFIX + "client_cache_entries", "Clients that a wor
 ACTIVITY_PENDING = _of_worker(
     PREFIX + "activity_pending", "Counts and refused requests that wait to be written."
 )
+REDIS_UP = _of_worker(PREFIX + "redis_up", "Whether a worker reaches Valkey or Redis.")
 CPU_SECONDS = _of_worker("process_cpu_seconds", "User and system CPU time spent.", "counter")
 MEMORY_BYTES = _of_worker("process_resident_memory_bytes", "Resident memory.")
 OPEN_FILES = _of_worker("process_open_fds", "Open file descriptors.")
 MOST_FILES = _of_worker("process_max_fds", "The most file descriptors that may be open.")
 STARTED_AT = _of_worker("process_start_time_seconds", "When the process started, Unix time.")
 OF_WORKERS = (
-    *(REGISTRY_SEEN, CACHED_CLIENTS, ACTIVITY_PENDING),
+    *(REGISTRY_SEEN, CACHED_CLIENTS, ACTIVITY_PENDING, REDIS_UP),
     *(CPU_SECONDS, MEMORY_BYTES, OPEN_FILES, MOST_FILES, STARTED_AT),
 )
 
