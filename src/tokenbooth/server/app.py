@@ -39,6 +39,7 @@ from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
+from tokenbooth.server.replays import KnownReplays
 from tokenbooth.server.router import Route, Routes, make_routes
 from tokenbooth.server.service import Service
 from tokenbooth.server.settings import Settings, parse_names
@@ -168,6 +169,7 @@ class TokenService:
             failures=failures,
             quotas=Quotas(booth.store, pool=shared.pool if shared else None),
             shared=shared,
+            replays=KnownReplays(booth.store),
             clock=booth.clock,
             trusted_proxies=parse_networks(self._settings.trusted_proxy),
             forwarding_header=self._forwarding_header(),

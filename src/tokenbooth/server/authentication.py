@@ -64,7 +64,7 @@ async def authenticate(
     await attempt.succeeded(caller)
     certificate.refuse_second_method(caller, shown)
     if spends:
-        await spend(caller.uses, service.store, now)
+        await spend(caller.uses, service.replays, now)
     return caller
 
 

@@ -18,7 +18,7 @@ from tokenbooth.server.issuer_view import TOKEN_PATH, IssuerView
 from tokenbooth.server.policy import Decision
 from tokenbooth.server.profiles import profile_of
 from tokenbooth.server.records import Client
-from tokenbooth.server.stores.contract import RevocationStore
+from tokenbooth.server.replays import Claims
 
 PROOF_PREFIX = "dpop:"  # of the claims that make a proof count once
 
@@ -86,7 +86,7 @@ def constrain(decision: Decision, shown: ShownCertificate | None, issuer: Issuer
 
 
 async def spend_proof(
-    proof: Proof, issuer: IssuerView, store: RevocationStore, *, now: float
+    proof: Proof, issuer: IssuerView, store: Claims, *, now: float
 ) -> None:
     """Use up the proof; raises InvalidDpopProof when it was used before, on whatever node."""
     name = base64url.encode(proof.fingerprint).decode("ascii")

@@ -15,6 +15,7 @@ from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
+from tokenbooth.server.replays import KnownReplays
 from tokenbooth.server.secrets import SecretOffice
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.shared.opening import Shared
@@ -36,6 +37,7 @@ class Service:
     remote_keys: RemoteKeys
     failures: FailureBudgets
     quotas: Quotas
+    replays: KnownReplays
     clock: Clock
     trusted_proxies: Networks
     forwarding_header: ForwardingHeader | None  # of trusted proxies alone

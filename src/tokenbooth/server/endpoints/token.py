@@ -156,9 +156,9 @@ async def _spend_proofs(
 ) -> None:
     # Now and not before: a request that is refused leaves a token that the platform gave usable.
     refusal = InvalidGrant if request.grant_type == JWT_BEARER else InvalidClient
-    await spend(caller.uses, service.store, now, refusal=refusal)
+    await spend(caller.uses, service.replays, now, refusal=refusal)
     if proof is not None:
-        await spend_proof(proof, issuer, service.store, now=now)
+        await spend_proof(proof, issuer, service.replays, now=now)
 
 
 async def _issue(decision: Decision, issuer: IssuerView, service: Service, now: float) -> Issued:

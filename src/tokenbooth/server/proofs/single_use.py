@@ -7,7 +7,7 @@ from tokenbooth.protocol import base64url
 from tokenbooth.protocol.errors import InvalidClient, OAuthError
 from tokenbooth.server.authenticated import AssertionUse
 from tokenbooth.server.issuer_view import IssuerView
-from tokenbooth.server.stores.contract import RevocationStore
+from tokenbooth.server.replays import Claims
 
 
 def use_of(jti: str, owner: str, issuer: IssuerView, expires_at: float) -> AssertionUse:
@@ -19,7 +19,7 @@ def use_of(jti: str, owner: str, issuer: IssuerView, expires_at: float) -> Asser
 
 async def spend(
     uses: Iterable[AssertionUse],
-    store: RevocationStore,
+    store: Claims,
     now: float,
     *,
     refusal: type[OAuthError] = InvalidClient,
