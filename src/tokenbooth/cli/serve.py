@@ -1,6 +1,7 @@
 """`tokenbooth serve`: run the token service."""
 
 import asyncio
+import functools
 import multiprocessing
 import os
 import signal
@@ -18,13 +19,14 @@ from tokenbooth.cli.demo_api import PREFIX, demo_apis, hand_to_workers
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.serve_settings import GivenSettings
 from tokenbooth.cli.serve_settings import hand_to_workers as hand_settings_to_workers
-from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
+from tokenbooth.cli.uvicorn_crowd import overload, raise_descriptor_limit, several_doors
 from tokenbooth.cli.uvicorn_drain import (
     FINISH_SECONDS,
     DrainConfig,
     DrainingServer,
 )
 from tokenbooth.cli.uvicorn_reload import ReloadingSupervisor
+from tokenbooth.cli.uvicorn_repeats import RepeatingProtocol
 from tokenbooth.cli.uvicorn_tls import CertificateProtocol, listener, make_context
 from tokenbooth.console.mount import console_mounts
 from tokenbooth.management.errors import Conflict
@@ -133,12 +135,14 @@ def make_app() -> TokenService:
         demo = {PREFIX: demo_apis(app)} if settings.demo else {}
         return {**management_mounts(booth, app), **console_mounts(booth, app), **demo}
 
+    metrics = _metrics()
+    overload().on_refusal = functools.partial(metrics.elsewhere, "overloaded", 503)
     app = create_app(
         settings,
         base_url=str(settings.issuer_url),
         make_mounts=make_mounts,
         tls=listener() if settings.tls_cert else None,
-        metrics=_metrics(),
+        metrics=metrics,
     )
     return app
 
@@ -260,14 +264,18 @@ def _run(settings: Settings, base_url: str, listening: socket.socket, given: Giv
         hand_settings_to_workers(wanted, base_url)
         return _uvicorn_config(wanted)
 
+    raise_descriptor_limit()
     if settings.workers > 1 or settings.settings_file:
         with tempfile.TemporaryDirectory(prefix="tokenbooth-") as counts:
             os.environ[_COUNTS] = counts
-            ReloadingSupervisor(settings, [listening], given=given, prepare=prepare).run()
+            ReloadingSupervisor(
+                settings, several_doors(listening), given=given, prepare=prepare
+            ).run()
         return
     os.environ.pop(_COUNTS, None)
-    server = DrainingServer(prepare(settings), [listening], settings.drain_seconds)
-    server.run(sockets=[listening])
+    doors = several_doors(listening)
+    server = DrainingServer(prepare(settings), doors, settings.drain_seconds)
+    server.run(sockets=doors)
     if not server.started:
         sys.exit(Outcome.FAILED.exit_code)
 
@@ -277,7 +285,7 @@ def _uvicorn_config(settings: Settings) -> DrainConfig:
         "tokenbooth.cli.serve:make_app",
         factory=True,
         workers=settings.workers,
-        http=CertificateProtocol if settings.asks_for_certificates else BoundedProtocol,
+        http=CertificateProtocol if settings.asks_for_certificates else RepeatingProtocol,
         loop="uvloop",
         ws="none",
         lifespan="on",
