@@ -123,7 +123,7 @@ class Town:
 
 
 @asynccontextmanager
-async def running(settings, clock, *, base_url=BASE_URL):
+async def running(settings, clock, *, base_url=BASE_URL, traces=None):
     """Run the service; what it opened is there as `booth`, as for the demo."""
     opened = []
 
@@ -131,7 +131,9 @@ async def running(settings, clock, *, base_url=BASE_URL):
         opened.append(booth)
         return {}
 
-    app = TokenService(settings, base_url=base_url, make_mounts=look_in, clock=clock)
+    app = TokenService(
+        settings, base_url=base_url, make_mounts=look_in, clock=clock, traces=traces
+    )
     async with app.running():
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url=base_url) as http:

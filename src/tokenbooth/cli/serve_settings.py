@@ -8,6 +8,7 @@ from tokenbooth.server.redis_address import RedisAddress
 from tokenbooth.server.settings import PREFIX, Settings, SettingsRefused
 from tokenbooth.server.shared.opening import check_driver
 from tokenbooth.server.tls_listener import TlsListener
+from tokenbooth.server.tracing import check_traces
 
 # What clients, the listening socket and the preparation of the start depend on.
 _FIXED = ("database", "demo", "host", "issuer_url", "port")
@@ -25,6 +26,7 @@ class GivenSettings:
         settings = Settings.load(self.environment, **self.options)
         if settings.tls_cert:
             TlsListener.of(settings)  # to refuse unusable files before anything is started
+        check_traces(settings)
         if self.options.get("redis") and RedisAddress.parse(settings.redis or "").password:
             raise SettingsRefused(
                 "--redis: everybody on this machine can read a password there. Set "

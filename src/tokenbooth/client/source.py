@@ -35,8 +35,11 @@ from tokenbooth.remote.address import AddressRefused, checked_address, shown
 from tokenbooth.remote.fetch import Fetch, HttpFetch, default_tls
 from tokenbooth.remote.flight import SingleFlight
 from tokenbooth.remote.per_process import PerProcess
+from tokenbooth.remote.tracing import TracedFetch, Tracing
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
     from tokenbooth.client.httpx2 import SourceAuth
 
 DROPS, DROPS_WITHIN = 5, 60.0
@@ -67,6 +70,9 @@ class TokenSource:
 
     With `dpop=True`, or a key, its tokens are bound to that key: whoever steals one cannot use it
     (RFC 9449). A key that is not given is made, and never leaves this process.
+
+    With `traces` each request to the token service is an OpenTelemetry span, at a provider or at
+    the application's own, and goes on the trace of whoever asked for the token.
     """
 
     def __init__(
@@ -91,6 +97,7 @@ class TokenSource:
         tls: ssl.SSLContext | None = None,
         clock: Clock = SYSTEM_CLOCK,
         fetch: Fetch | None = None,
+        traces: "bool | TracerProvider" = False,
     ) -> None:
         self._allow_plain_http = allow_plain_http_for_development
         check_place(issuer, token_url, allow_plain_http=self._allow_plain_http)
@@ -124,6 +131,9 @@ class TokenSource:
         fetch = fetch or self._own_fetch
         if self._certificate is not None:
             fetch = CertifiedFetch(fetch, self._certificate)
+        tracing = Tracing.of(traces)
+        if tracing is not None:
+            fetch = TracedFetch(fetch, tracing)
         self._prover = prover_of(dpop=dpop, clock=clock)
         self._renewal = Renewal(
             wish=wish,

@@ -3,5 +3,6 @@
 from tokenbooth.guard.caller import Caller
 from tokenbooth.guard.guard import Guard
 from tokenbooth.guard.refusal import Refusal
+from tokenbooth.guard.watch import GuardCounts
 
-__all__ = ["Caller", "Guard", "Refusal"]
+__all__ = ["Caller", "Guard", "GuardCounts", "Refusal"]

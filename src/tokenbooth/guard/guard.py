@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
+from tokenbooth.guard.arguments import check_place, check_times, checked_algorithms
 from tokenbooth.guard.caller import Caller
 from tokenbooth.guard.certificates import Certificate, CertificatePlaces, check_certificate
 from tokenbooth.guard.introspection import Introspection
@@ -23,6 +24,7 @@ from tokenbooth.guard.refusal import Refusal, RefusalWords
 from tokenbooth.guard.revocations import FollowedRevocations
 from tokenbooth.guard.steps import Steps, run_async, run_blocking
 from tokenbooth.guard.verifier import ASYMMETRIC, JwtVerifier
+from tokenbooth.guard.watch import GuardCounts, Watch
 from tokenbooth.protocol.bearer import (
     BASIC,
     BEARER,
@@ -43,19 +45,17 @@ from tokenbooth.protocol.errors import (
     NoToken,
     printable,
 )
-from tokenbooth.protocol.metadata import MetadataRefused, check_issuer
 from tokenbooth.protocol.scope import Scope
-from tokenbooth.remote.address import checked_address
 from tokenbooth.remote.dialect_file import find_dialect
 from tokenbooth.remote.fetch import Fetch, HttpFetch
 from tokenbooth.remote.key_set import RemoteKeySet
 from tokenbooth.remote.secret_source import SecretSource
+from tokenbooth.remote.tracing import Tracing
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
-
-MAX_LEEWAY = 60.0  # seconds; more would keep dead tokens alive
-MIN_LAG = 5.0  # seconds; less would refuse good tokens whenever an answer is late
-MIN_POLL = 0.1
 
 _log = logging.getLogger("tokenbooth.guard")
 
@@ -78,6 +78,7 @@ class Guard:
     `dpop_nonce_key`, which all processes share, proofs must hold a fresh nonce.
     Certificate-bound tokens pass over connections with their certificate. Where a proxy ends TLS,
     `trusted_proxies` (CIDR) are those whose `client_certificate_header` is believed.
+    With `traces` it makes OpenTelemetry spans at a provider, or at the application's own.
     With `publish_metadata` refusals name the API's own metadata (RFC 9728), with its
     `scopes_supported`; the middleware answers with it, other frameworks route to `publication`.
     """
@@ -110,31 +111,28 @@ class Guard:
         cache_seconds: float = 30.0,
         cache_size: int = 10_000,
         allow_plain_http_for_development: bool = False,
+        traces: "bool | TracerProvider" = False,
         fetch: Fetch | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        _check_issuer(issuer, allow_plain_http=allow_plain_http_for_development)
-        if not audience or audience != audience.strip():
-            raise ValueError("audience must name this API as its tokens do, without spaces around")
-        if not 0 <= leeway <= MAX_LEEWAY:
-            raise ValueError(f"leeway must be 0 to {MAX_LEEWAY:.0f} seconds")
-        if cache_seconds < 0 or cache_size < 1:
-            raise ValueError("cache_seconds must be at least 0 and cache_size at least 1")
-        if revocation_max_lag < MIN_LAG or not MIN_POLL <= revocation_poll_seconds <= MIN_LAG:
-            raise ValueError(
-                f"revocation_max_lag must be at least {MIN_LAG:g} seconds and "
-                f"revocation_poll_seconds from {MIN_POLL:g} to {MIN_LAG:g}"
-            )
-        allowed = frozenset(algorithms)
-        if not allowed or not allowed <= set(ASYMMETRIC):
-            raise ValueError(f"algorithms must be some of {', '.join(ASYMMETRIC)}")
+        check_place(issuer, audience, allow_plain_http=allow_plain_http_for_development)
+        check_times(
+            leeway=leeway,
+            cache_seconds=cache_seconds,
+            cache_size=cache_size,
+            revocation_max_lag=revocation_max_lag,
+            revocation_poll_seconds=revocation_poll_seconds,
+        )
+        allowed = checked_algorithms(algorithms)
         check_mode(dpop, takes_basic=accept_basic_credentials)
         self._authorization = own_authorization(client_id, secret)
         if introspect_jwts and self._authorization is None:
             raise ValueError("introspect_jwts needs client_id and secret")
         dialect = find_dialect(dialect)
         own = HttpFetch(allow_plain_http_for_development=allow_plain_http_for_development)
-        self._own_fetch, http = own, fetch or own
+        self._own_fetch, untold = own, fetch or own
+        self._watch = Watch(Tracing.of(traces))
+        http = self._watch.fetching(untold)
         line = Issuer(issuer, fetch=http, clock=clock)
         self.issuer, self.audience = issuer, audience
         self._introspect_jwts = introspect_jwts
@@ -170,7 +168,7 @@ class Guard:
             self._revocations = FollowedRevocations(
                 issuer=line,
                 keys=self._keys,
-                fetch=http,
+                fetch=untold,  # once a second, and for no call in particular
                 clock=clock,
                 max_lag=revocation_max_lag,
                 poll_seconds=revocation_poll_seconds,
@@ -183,6 +181,7 @@ class Guard:
             leeway=leeway,
             algorithms=allowed,
             cache_size=cache_size,
+            watch=self._watch,
             revocations=self._revocations,
         )
         self._introspection = Introspection(
@@ -192,6 +191,7 @@ class Guard:
             leeway=leeway,
             cache_seconds=cache_seconds,
             cache_size=cache_size,
+            watch=self._watch,
         )
         self._basic: LegacyBasic | None = None
         if accept_basic_credentials:
@@ -227,8 +227,12 @@ class Guard:
         All of `scopes` are needed. `certificate` is the one of the TLS connection in DER, or a
         function that finds it. Nothing here blocks the event loop.
         """
+        steps = self._caller(headers, method, url, scopes, certificate)
         try:
-            return await run_async(self._caller(headers, method, url, scopes, certificate))
+            if not self._watch.makes_spans:
+                return await run_async(steps)
+            with self._watch.verification(self.audience):
+                return await run_async(steps)
         except BearerError as error:
             raise self._refusal(error, method, url) from error
 
@@ -242,10 +246,19 @@ class Guard:
         certificate: Certificate = None,
     ) -> Caller:
         """Return the caller behind a request, as `verify` does, for code without an event loop."""
+        steps = self._caller(headers, method, url, scopes, certificate)
         try:
-            return run_blocking(self._caller(headers, method, url, scopes, certificate))
+            if not self._watch.makes_spans:
+                return run_blocking(steps)
+            with self._watch.verification(self.audience):
+                return run_blocking(steps)
         except BearerError as error:
             raise self._refusal(error, method, url) from error
+
+    @property
+    def counts(self) -> GuardCounts:
+        """How tokens were judged so far, for this API's own metrics."""
+        return self._watch.counts
 
     def resource_metadata(self) -> Mapping[str, Any]:
         """Return this API's metadata (RFC 9728), for a framework that routes to it itself."""
@@ -333,6 +346,7 @@ class Guard:
         return self._introspection.verify(token, authorization)
 
     def _refusal(self, error: BearerError, method: str, url: str) -> Refusal:
+        self._watch.refuses(error)
         level = logging.WARNING if isinstance(error, GuardUnavailable) else logging.INFO
         if _log.isEnabledFor(level):
             path = printable(url.partition("?")[0])
@@ -380,11 +394,3 @@ def _token_in_query(*, has_header: bool) -> BearerError:
         "Send the token in the Authorization header; in a URL it ends up in logs.",
         reason="token_in_query",
     )
-
-
-def _check_issuer(issuer: str, *, allow_plain_http: bool) -> None:
-    try:
-        check_issuer(issuer)
-    except MetadataRefused as error:
-        raise ValueError(str(error)) from error
-    checked_address(issuer, allow_plain_http=allow_plain_http)

@@ -10,6 +10,7 @@ from tokenbooth.guard.issuer import Issuer
 from tokenbooth.guard.memory import Memory, fingerprint
 from tokenbooth.guard.own_credentials import Authorization
 from tokenbooth.guard.steps import Steps
+from tokenbooth.guard.watch import Watch
 from tokenbooth.guard.wording import expired, oddly_bound, wrong_audience
 from tokenbooth.protocol import strict_json
 from tokenbooth.protocol.confirmation import Confirmation, read_confirmation
@@ -45,12 +46,14 @@ class Introspection:
         leeway: float,
         cache_seconds: float,
         cache_size: int,
+        watch: Watch,
     ) -> None:
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
         self._leeway = leeway
         self._cache_seconds = cache_seconds
+        self._watch = watch
         # Apart, so that a flood of bad tokens cannot push the good ones out.
         self._good: Memory[_Verdict] = Memory(cache_size)
         self._bad: Memory[_Verdict] = Memory(cache_size)
@@ -60,6 +63,7 @@ class Introspection:
         """Return the caller; `authorization` proves that we may ask. Raises BearerError."""
         key = fingerprint(unverified_token)
         verdict = self._remembered(key)
+        self._watch.judged("introspected" if verdict is None else "remembered")
         if verdict is None:
             future = self._flight.join(
                 key, lambda: self._verdict(key, unverified_token, authorization)

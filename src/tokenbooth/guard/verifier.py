@@ -7,6 +7,7 @@ from tokenbooth.guard.caller import Caller
 from tokenbooth.guard.memory import Memory, fingerprint
 from tokenbooth.guard.revocations import FollowedRevocations
 from tokenbooth.guard.steps import Steps
+from tokenbooth.guard.watch import Watch
 from tokenbooth.guard.wording import after_verification, before_verification, oddly_bound
 from tokenbooth.protocol.access_token import check_access_token
 from tokenbooth.protocol.errors import GuardUnavailable, InvalidToken, TokenRefused
@@ -46,6 +47,7 @@ class JwtVerifier:
         leeway: float,
         algorithms: frozenset[str],
         cache_size: int,
+        watch: Watch,
         revocations: FollowedRevocations | None = None,
     ) -> None:
         self._issuer = issuer
@@ -54,6 +56,7 @@ class JwtVerifier:
         self._clock = clock
         self._leeway = leeway
         self._algorithms = algorithms
+        self._watch = watch
         self._revocations = revocations
         self._seen: Memory[_Seen] = Memory(cache_size)
 
@@ -67,6 +70,10 @@ class JwtVerifier:
                 seen.kid, seen.key.alg
             ):
                 followed = self._revocations
+                watch = self._watch
+                watch.remembered += 1  # not by `judged`: this is the short way
+                if watch.makes_spans:
+                    watch.notes("remembered")
                 if followed is not None and not followed.passes(seen.marks):
                     yield from followed.refuse_revoked(seen.marks, seen.issued_at)
                 return seen.caller
@@ -79,6 +86,7 @@ class JwtVerifier:
             raise before_verification(TokenRefused("wrong_algorithm"))
         candidates = self._keys.keys_now(jwt.kid, jwt.alg)
         key = candidates[0] if candidates else (yield from self._key_after_refresh(jwt))
+        self._watch.judged("checked")
         checked = self._checked(jwt, key)
         if self._revocations is not None:
             yield from self._revocations.refuse_revoked(checked.marks, checked.issued_at)

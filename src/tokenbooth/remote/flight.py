@@ -1,5 +1,6 @@
 """At most one piece of work per key under way, whatever the number of threads and event loops."""
 
+import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -47,7 +48,9 @@ class _Inside(Generic[T]):
             # Running futures cannot be cancelled: a cancelled waiter must not cancel the work.
             future.set_running_or_notify_cancel()
             self.flights[key] = future
-        self._workers.submit(lambda: self._run(key, work, future))
+        # The work belongs to whoever asked first, so that what it does shows in his trace.
+        context = contextvars.copy_context()
+        self._workers.submit(lambda: context.run(self._run, key, work, future))
         return future
 
     def _run(self, key: Hashable, work: Callable[[], T], future: "Future[T]") -> None:

@@ -60,6 +60,12 @@ class Tracing:
         ) as span:
             yield span
 
+    def note(self, name: str, value: str) -> None:
+        """Add to the span that is current."""
+        from opentelemetry.trace import get_current_span
+
+        get_current_span().set_attribute(name, value)
+
     @contextmanager
     def answering(
         self,
@@ -148,6 +154,13 @@ class TracedFetch:
             return response
 
 
+def note_answer(span: "Span", status: int) -> None:
+    """Note what was answered; a refusal is no failure of whoever refuses."""
+    span.set_attribute("http.response.status_code", status)
+    if status >= 500:
+        failed(span, str(status))
+
+
 def failed(span: "Span", what: str) -> None:
     """Note that the work of the span failed, in a word of ours."""
     from opentelemetry.trace import StatusCode
@@ -156,17 +169,17 @@ def failed(span: "Span", what: str) -> None:
     span.set_status(StatusCode.ERROR)
 
 
-def trace_id_of(span: "Span") -> str:
-    """Return the trace's id as logs and tracing systems write it."""
-    return f"{span.get_span_context().trace_id:032x}"
+def trace_id_of(span: "Span") -> str | None:
+    """Return the trace's id as logs and tracing systems write it; None where there is none."""
+    found = span.get_span_context()
+    return f"{found.trace_id:032x}" if found.is_valid else None
 
 
 def current_trace_id() -> str | None:
     """Return the id of the trace that this work is part of."""
     from opentelemetry.trace import get_current_span
 
-    span = get_current_span()
-    return trace_id_of(span) if span.get_span_context().is_valid else None
+    return trace_id_of(get_current_span())
 
 
 def _carried() -> dict[str, str]:

@@ -114,7 +114,7 @@ class TokenService:
             self._service = service = await self._assemble(booth)
             self._mounts = await self._make_mounts(booth) if self._make_mounts else {}
             keeper = KeyKeeper(store=booth.store, vault=booth.vault, clock=booth.clock)
-            upkeep = Upkeep(service, keeper, self._admission, self._log)
+            upkeep = Upkeep(service, keeper, self._admission, self._log, self._sampling)
             try:
                 with self._tls.reloading(self._log) if self._tls else contextlib.nullcontext():
                     async with sharing(service.shared), upkeep.running():
@@ -194,7 +194,11 @@ class TokenService:
             return
         for prefix, app in self._mounts.items():
             if exchange.path == prefix or exchange.path.startswith(prefix + "/"):
-                await app(scope, receive, self._counting(prefix.strip("/"), send))
+                answering = self._counting(prefix.strip("/"), send)
+                if self._traces is None:
+                    await app(scope, receive, answering)
+                else:
+                    await self._traces.elsewhere(app, exchange, receive, answering, prefix)
                 return
         self._metrics.elsewhere(await self._elsewhere(exchange), exchange.status)
 
@@ -311,7 +315,7 @@ def create_app(
     metrics: Metrics | None = None,
 ) -> TokenService:
     """Return the application; `base_url` is the default issuer's identifier."""
-    configure_logs(settings.log_format, settings.log_level)
+    configure_logs(settings.log_format, settings.log_level, names_traces=settings.traces == "on")
     return TokenService(
         settings,
         base_url=base_url,

@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from tokenbooth.remote.tracing import current_trace_id
+
 Logger = Any  # structlog's bound logger has no static type of its own
 Event = dict[str, Any]
 
@@ -22,11 +24,13 @@ _WIDTH = 7  # of the longest level
 _encode = msgspec.json.Encoder().encode
 
 
-def configure_logs(log_format: str, level: str) -> None:
+def configure_logs(log_format: str, level: str, *, names_traces: bool = False) -> None:
     """Set up logging of this process on standard error, as lines for people or as JSON."""
     on_terminal = log_format == "console" and sys.stderr.isatty()
+    processors: list[Any] = [_name_trace] if names_traces else []
+    processors += _for_terminal() if on_terminal else _for_file(log_format)
     structlog.configure(
-        processors=_for_terminal() if on_terminal else _for_file(log_format),
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr)
         if on_terminal
@@ -69,6 +73,12 @@ def _for_terminal() -> list[Any]:
 def _for_file(log_format: str) -> list[Any]:
     render = _as_json if log_format == "json" else _as_line
     return [_stamp, structlog.processors.format_exc_info, render]
+
+
+def _name_trace(_logger: object, _level: str, event: Event) -> Event:
+    if "trace_id" not in event and (trace_id := current_trace_id()):
+        event["trace_id"] = trace_id
+    return event
 
 
 def _stamp(_logger: object, level: str, event: Event) -> Event:

@@ -6,7 +6,7 @@ what they ask for, unless `opentelemetry-instrument` has done so already.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,16 @@ from tokenbooth import __version__
 from tokenbooth.protocol.networks import Networks, is_within, parse_networks
 from tokenbooth.protocol.trace_context import read_trace_context
 from tokenbooth.remote.fetch import Fetch
-from tokenbooth.remote.tracing import TracedFetch, Tracing, failed, trace_id_of
-from tokenbooth.server.exchange import Exchange
+from tokenbooth.remote.tracing import TracedFetch, Tracing, note_answer, trace_id_of
+from tokenbooth.server.exchange import ASGIApp, Exchange, Message, Receive, Send
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.settings import Settings, SettingsRefused
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span
 
-_EXPORTERS = "opentelemetry_traces_exporter"
+_GROUP = "opentelemetry_traces_exporter"
 _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 _NEEDS_SDK = (
     "TOKENBOOTH_TRACES=on needs OpenTelemetry's SDK: "
@@ -35,10 +36,16 @@ class ServiceTracing:
     """Traces the service's requests; callers in `trusted` networks say which trace they are in."""
 
     def __init__(
-        self, tracing: Tracing, trusted: Networks, own: "TracerProvider | None" = None
+        self,
+        tracing: Tracing,
+        *,
+        trusted: Networks,
+        proxies: Networks = (),
+        own: "TracerProvider | None" = None,
     ) -> None:
         self._tracing = tracing
         self._trusted = trusted
+        self._proxies = proxies
         self._own = own  # nobody else ends it
 
     @contextmanager
@@ -46,33 +53,53 @@ class ServiceTracing:
         self, exchange: Exchange, endpoint: str, issuer: str, outcome: Outcome
     ) -> Iterator[None]:
         """Make the span of one request, and note its trace for the log."""
-        with self._tracing.answering(
-            exchange.method,
-            _route(exchange.path, endpoint),
-            {
-                "url.scheme": exchange.scope.get("scheme", "http"),
-                "tokenbooth.endpoint": endpoint,
-                "tokenbooth.issuer": issuer,
-                "tokenbooth.request_id": exchange.request_id,
-            },
-            read_trace_context(exchange.headers(b"traceparent"), exchange.headers(b"tracestate")),
-            is_trusted=is_within(outcome.source, self._trusted),
-        ) as span:
-            outcome.fields["trace_id"] = trace_id_of(span)
+        route = _route(exchange.path, endpoint)
+        with self._span(exchange, route, endpoint, outcome.source) as span:
+            trace_id = trace_id_of(span)
+            if trace_id is not None:
+                outcome.fields["trace_id"] = trace_id
             yield
             if not span.is_recording():
                 return
             told = {
+                "tokenbooth.issuer": issuer,
+                "tokenbooth.request_id": exchange.request_id,
                 "tokenbooth.outcome": outcome.result,
                 "tokenbooth.reason": outcome.reason,
                 "tokenbooth.auth_method": outcome.method,
                 "tokenbooth.grant_type": outcome.grant_type,
             }
             span.set_attributes({name: word for name, word in told.items() if word})
-            if exchange.status:
-                span.set_attribute("http.response.status_code", exchange.status)
-            if exchange.status >= 500:
-                failed(span, str(exchange.status))
+            if exchange.status:  # nobody waits for an answer where the client is gone
+                note_answer(span, exchange.status)
+
+    def _span(
+        self, exchange: Exchange, route: str, endpoint: str, source: str
+    ) -> AbstractContextManager["Span"]:
+        return self._tracing.answering(
+            exchange.method,
+            route,
+            {
+                "url.scheme": exchange.scope.get("scheme", "http"),
+                "tokenbooth.endpoint": endpoint,
+            },
+            read_trace_context(exchange.headers(b"traceparent"), exchange.headers(b"tracestate")),
+            is_trusted=is_within(source, self._trusted),
+        )
+
+    async def elsewhere(
+        self, app: ASGIApp, exchange: Exchange, receive: Receive, send: Send, prefix: str
+    ) -> None:
+        """Let an application behind the service answer, in a span that knows the prefix alone."""
+        source = exchange.source(self._proxies)
+        with self._span(exchange, prefix, prefix.strip("/"), source) as span:
+
+            async def note_status(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    note_answer(span, message["status"])
+                await send(message)
+
+            await app(exchange.scope, receive, note_status)
 
     def traced(self, fetch: Fetch) -> Fetch:
         """Return a fetch that tells of what the service asks others, who learn of no trace."""
@@ -88,21 +115,29 @@ def service_tracing(settings: Settings) -> ServiceTracing | None:
     """Return what traces requests, if the settings say so; raises SettingsRefused."""
     if settings.traces == "off":
         return None
-    exporters = find_exporters()
+    exporters = _exporters()
     from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
 
-    # Networks that are refused were refused with the settings.
-    trusted = parse_networks(settings.traces_from)
     own = _provider(exporters) if isinstance(get_tracer_provider(), ProxyTracerProvider) else None
     tracing = Tracing.of(own or True)
-    return None if tracing is None else ServiceTracing(tracing, trusted, own)
+    if tracing is None:
+        return None
+    return ServiceTracing(
+        tracing,
+        trusted=parse_networks(settings.traces_from),
+        proxies=parse_networks(settings.trusted_proxy),
+        own=own,
+    )
 
 
-def find_exporters() -> list[Any]:
-    """Return the classes that send traces, as the environment names them.
+def check_traces(settings: Settings) -> None:
+    """Refuse to trace what nothing is installed for; raises SettingsRefused."""
+    if settings.traces == "on":
+        _exporters()
 
-    Raises SettingsRefused where something is not installed.
-    """
+
+def _exporters() -> list[Any]:
+    """Return the classes that send traces, as the environment names them."""
     try:
         import_module("opentelemetry.sdk.trace")
     except ImportError as error:
@@ -119,7 +154,7 @@ def _exporter(wanted: str) -> Any:  # noqa: ANN401 - exporters of others have no
         )
         names = (_OTLP.get(protocol, protocol),) if protocol else tuple(_OTLP.values())
     for name in names:
-        for point in entry_points(group=_EXPORTERS, name=name):
+        for point in entry_points(group=_GROUP, name=name):
             return point.load()
     raise SettingsRefused(
         f"OTEL_TRACES_EXPORTER={wanted}: no such exporter is installed. Set it to console or none, "

@@ -9,6 +9,7 @@ from tokenbooth.server.audit_records import AuditHead
 from tokenbooth.server.endpoints.metrics import note_own_state
 from tokenbooth.server.expiry_notices import tell_of_ending_credentials
 from tokenbooth.server.key_keeping import KeyKeeper, KeysAreBusy
+from tokenbooth.server.log_sampling import LogSampling
 from tokenbooth.server.logs import Logger
 from tokenbooth.server.metrics import families
 from tokenbooth.server.possession import PROOF_PREFIX
@@ -22,6 +23,7 @@ DAY = 86_400.0
 _WRITE_SECONDS = 1.0
 _MEASURE_SECONDS = 1.0
 _SOON_SECONDS = 1.0
+_LEFT_OUT_SECONDS = 60.0
 _FORGET_SECONDS = 60.0
 _FORGET_ACTIVITY_SECONDS = 600.0
 _KEEP_KEYS_SECONDS = 600.0
@@ -41,12 +43,18 @@ class Upkeep:
     """The background task of a running service; survives a store that is away."""
 
     def __init__(
-        self, service: Service, keeper: KeyKeeper, admission: Admission | None, log: Logger
+        self,
+        service: Service,
+        keeper: KeyKeeper,
+        admission: Admission | None,
+        log: Logger,
+        sampling: LogSampling | None = None,
     ) -> None:
         self._service = service
         self._keeper = keeper
         self._admission = admission
         self._log = log
+        self._sampling = sampling
         self._ending = asyncio.Event()
         self._roused = asyncio.Event()  # by the end, or by a change that another node made
         self._next: dict[str, float] = {}
@@ -65,6 +73,7 @@ class Upkeep:
             await asyncio.wait([task], timeout=_STOP_SECONDS)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            self._tell_of_left_out()
             with contextlib.suppress(StoreError):
                 await self._write(everything=True)
                 await self._log_head()
@@ -95,7 +104,7 @@ class Upkeep:
         if self._ending.is_set():
             return
         if self._is_due("measure", _MEASURE_SECONDS):  # first: what follows may fail
-            note_own_state(self._service)
+            self._tell_own_state()
         if refresh:
             await self._learn()
         if self._is_due("write", _WRITE_SECONDS):
@@ -151,6 +160,16 @@ class Upkeep:
             usage_before=now - settings.usage_kept_days * DAY,
             most_refused=_MOST_REFUSALS,
         )
+
+    def _tell_own_state(self) -> None:
+        note_own_state(self._service)
+        if self._is_due("left_out", _LEFT_OUT_SECONDS):
+            self._tell_of_left_out()
+
+    def _tell_of_left_out(self) -> None:
+        left_out = self._sampling.take_left_out() if self._sampling is not None else 0
+        if self._sampling is not None and left_out:
+            self._log.info("lines_left_out", lines=left_out, share=self._sampling.share)
 
     async def _log_head(self) -> None:
         # A copy outside the database: whoever cuts the trail short there, cannot do it here.
