@@ -120,7 +120,7 @@ class Link:
                 raise Away
             self.calls += 1
             try:
-                return await _exchange(connection, *command)
+                return await _exchange(connection, ANSWER_SECONDS, *command)
             except (RedisError, OSError, TimeoutError) as error:
                 self._lose(_meaning(error))
                 raise Away from error
@@ -135,7 +135,8 @@ class Link:
         task = asyncio.create_task(self._keep(follower))
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._tried.wait(), _START_SECONDS)
+                async with asyncio.timeout(_START_SECONDS):
+                    await self._tried.wait()
             yield
         finally:
             task.cancel()
@@ -145,8 +146,8 @@ class Link:
         """Connect once, and return what the server says of itself; raises Away."""
         async with contextlib.AsyncExitStack() as stack:
             try:
-                connection, _ = await self._connect(stack, ANSWER_SECONDS)
-                return read_info(await _exchange(connection, "INFO", "memory"))
+                connection, _ = await self._connect(stack)
+                return read_info(await _exchange(connection, ANSWER_SECONDS, "INFO", "memory"))
             except (RedisError, OSError, TimeoutError, SecretUnavailable) as error:
                 self.away_because = _meaning(error)
                 raise Away from error
@@ -174,8 +175,8 @@ class Link:
 
     async def _serve(self, follower: Follower, stack: contextlib.AsyncExitStack) -> None:
         """Connect, and return when the connection was lost."""
-        asking, server = await self._connect(stack, ANSWER_SECONDS)
-        listening, other = await self._connect(stack, LISTEN_SECONDS + ANSWER_SECONDS)
+        asking, server = await self._connect(stack)
+        listening, other = await self._connect(stack)
         if server != other:
             raise Unusable("server_changed")
         self._lost.clear()
@@ -187,7 +188,7 @@ class Link:
             self._tell()
 
         async def ask(*command: str | int | bytes) -> Reply:
-            return await _exchange(listening, *command)
+            return await _exchange(listening, LISTEN_SECONDS + ANSWER_SECONDS, *command)
 
         following = asyncio.create_task(follower.follow(ask, caught_up))
         lost = asyncio.create_task(self._lost.wait())
@@ -200,35 +201,35 @@ class Link:
                 task.cancel()
             await asyncio.gather(following, lost, return_exceptions=True)
 
-    async def _connect(
-        self, stack: contextlib.AsyncExitStack, seconds: float
-    ) -> tuple[AbstractConnection, str]:
-        connection = self._new_connection(seconds)
+    async def _connect(self, stack: contextlib.AsyncExitStack) -> tuple[AbstractConnection, str]:
+        connection = self._new_connection()
 
         async def end() -> None:
             with contextlib.suppress(RedisError, OSError):
                 await connection.disconnect(nowait=True)
 
         stack.push_async_callback(end)
-        async with asyncio.timeout(CONNECT_SECONDS + seconds):
+        async with asyncio.timeout(CONNECT_SECONDS):
             await connection.connect()  # type: ignore[no-untyped-call] # theirs has no types
-            facts = read_info(await _exchange(connection, "INFO", "server"))
-            if facts.get("redis_mode") == "cluster":
-                raise Unusable("cluster")
-            if "run_id" not in facts:
-                raise Unusable("no_run_id")
-            await _exchange(connection, "EVAL", _PROBE, 1, f"{self.namespace}:probe", "1")
+        facts = read_info(await _exchange(connection, ANSWER_SECONDS, "INFO", "server"))
+        if facts.get("redis_mode") == "cluster":
+            raise Unusable("cluster")
+        if "run_id" not in facts:
+            raise Unusable("no_run_id")
+        probe = f"{self.namespace}:probe"
+        await _exchange(connection, ANSWER_SECONDS, "EVAL", _PROBE, 1, probe, "1")
         return connection, facts["run_id"]
 
-    def _new_connection(self, seconds: float) -> AbstractConnection:
+    def _new_connection(self) -> AbstractConnection:
         address = self.address
         password = self._password() if self._password is not None else address.password
         options: dict[str, Any] = {  # the driver's own names
             "db": address.database,
             "username": address.username,
             "password": password.reveal() if password is not None else None,
-            "socket_timeout": seconds,
-            "socket_connect_timeout": CONNECT_SECONDS,
+            # Its own timeouts can swallow a cancellation (asyncio.wait_for before Python 3.12).
+            "socket_timeout": None,
+            "socket_connect_timeout": None,
             "retry": Retry(NoBackoff(), 0),  # what is retried, and when, is decided here
             "protocol": 2,
         }
@@ -256,11 +257,14 @@ class Link:
         self._told = self.is_up
 
 
-async def _exchange(connection: AbstractConnection, *command: str | int | bytes) -> Reply:
+async def _exchange(
+    connection: AbstractConnection, seconds: float, *command: str | int | bytes
+) -> Reply:
     if not connection.is_connected:
         raise RedisConnectionError("closed")  # the driver would connect anew, to whomever
-    await connection.send_command(*command)
-    return await connection.read_response()
+    async with asyncio.timeout(seconds):
+        await connection.send_command(*command)
+        return await connection.read_response()
 
 
 def read_info(reply: Reply) -> dict[str, str]:
