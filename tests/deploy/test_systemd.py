@@ -31,6 +31,11 @@ def test_starts_and_stops_the_service_as_it_wants():
     assert service["KillMode"] == "mixed"
 
 
+def test_a_reload_is_the_signal_at_which_the_service_reads_its_settings_anew():
+    # What SIGHUP does to the real program: tests/end_to_end/test_reload.py.
+    assert unit()["Service", "ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+
+
 def test_the_master_key_comes_as_a_credential():
     (loaded,) = unit()["Service", "LoadCredential"]
     name = loaded.partition(":")[0]
