@@ -19,6 +19,7 @@ from tokenbooth.cli.demo_api import PREFIX, demo_apis, hand_to_workers
 from tokenbooth.cli.failures import Failure, Outcome
 from tokenbooth.cli.serve_settings import GivenSettings
 from tokenbooth.cli.serve_settings import hand_to_workers as hand_settings_to_workers
+from tokenbooth.cli.uvicorn_counts import server_counts
 from tokenbooth.cli.uvicorn_crowd import overload, raise_descriptor_limit, several_doors
 from tokenbooth.cli.uvicorn_drain import (
     FINISH_SECONDS,
@@ -136,6 +137,7 @@ def make_app() -> TokenService:
         return {**management_mounts(booth, app), **console_mounts(booth, app), **demo}
 
     metrics = _metrics()
+    server_counts.tell(metrics)
     overload().on_refusal = functools.partial(metrics.elsewhere, "overloaded", 503)
     app = create_app(
         settings,

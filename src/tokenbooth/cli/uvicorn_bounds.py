@@ -7,11 +7,13 @@ import os
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tokenbooth.cli.uvicorn_counts import server_counts
 from tokenbooth.cli.uvicorn_drain import CLOSE, SETTLE_SECONDS
 from tokenbooth.server.settings import Settings
 
 MAX_HEAD_BYTES = 65_536  # request line, headers, trailers and chunk sizes of one request
 
+_ANSWERED = object()  # in place of uvicorn's cycle
 _REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
 
 
@@ -33,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._cycle_before: object = None
         super().connection_made(transport)  # type: ignore[arg-type] # uvicorn narrows asyncio's own type
+        server_counts.state = self.server_state
         self._watch = self.loop.call_later(_patience(), self._close_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -62,6 +65,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP in the form of every other error."""
         self._refuse(400, msg)
+
+    def note_answered(self) -> None:
+        """Note a request that had no cycle of uvicorn's: its sender is not idle."""
+        self._cycle_before = _ANSWERED
 
     def shutdown(self) -> None:
         """Answer what is under way and what arrives within a moment, then close."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
+from tokenbooth.cli.uvicorn_repeats import RepeatingProtocol
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.shown_certificate import DER_KEY, VERIFIED_KEY
 from tokenbooth.server.tls_listener import TlsListener
@@ -25,7 +25,7 @@ def make_context(_config: uvicorn.Config, _default: Callable[[], ssl.SSLContext]
     return listener().context
 
 
-class CertificateProtocol(BoundedProtocol):
+class CertificateProtocol(RepeatingProtocol):
     """HTTP/1.1 over TLS that remembers which certificate the connection was made with.
 
     It leans on `app_state`, which uvicorn keeps to itself and copies into every request's scope;
@@ -39,3 +39,5 @@ class CertificateProtocol(BoundedProtocol):
         is_verified = der is not None and listener().vouches_for(ssl_object)
         self.app_state = {**self.app_state, DER_KEY: der, VERIFIED_KEY: is_verified}
         super().connection_made(transport)
+        if der is not None:  # what it says is not in the bytes of a request
+            self.repeat = None

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import replace
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.protocol.errors import (
@@ -23,7 +22,17 @@ from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.endpoints.health import healthz, readyz
 from tokenbooth.server.endpoints.metrics import metrics
-from tokenbooth.server.exchange import ASGIApp, ClientGone, Exchange, Message, Receive, Scope, Send
+from tokenbooth.server.endpoints.repeated_token import repeated_token
+from tokenbooth.server.exchange import (
+    ASGIApp,
+    ClientGone,
+    Exchange,
+    Message,
+    Peer,
+    Receive,
+    Scope,
+    Send,
+)
 from tokenbooth.server.imported_secrets import ImportedSecrets
 from tokenbooth.server.issuer_view import CertificateOffer
 from tokenbooth.server.key_keeping import KeyKeeper
@@ -39,6 +48,7 @@ from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
+from tokenbooth.server.repeats import More, Repeats
 from tokenbooth.server.replays import KnownReplays
 from tokenbooth.server.router import Route, Routes, make_routes
 from tokenbooth.server.service import Service
@@ -108,8 +118,7 @@ class TokenService:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open the database, serve while inside, and leave nothing unwritten behind."""
-        opened = await open_booth(self._settings, clock=self._clock)
-        booth = replace(opened, metrics=self._metrics)
+        booth = await open_booth(self._settings, clock=self._clock, metrics=self._metrics)
         try:
             self._service = service = await self._assemble(booth)
             self._mounts = await self._make_mounts(booth) if self._make_mounts else {}
@@ -155,6 +164,7 @@ class TokenService:
         readiness = Readiness()
         failures = FailureBudgets.of(self._settings, booth.clock)
         shared = open_shared(self._settings, failures, booth.secrets, self._log)
+        forwarding = self._forwarding_header()
         return Service(
             settings=self._settings,
             store=booth.store,
@@ -172,9 +182,14 @@ class TokenService:
             replays=KnownReplays(booth.store),
             clock=booth.clock,
             trusted_proxies=parse_networks(self._settings.trusted_proxy),
-            forwarding_header=self._forwarding_header(),
+            forwarding_header=forwarding,
             metrics=self._metrics,
             readiness=readiness,
+            repeats=Repeats(
+                registry,
+                capacity=self._settings.client_cache_size,
+                certificate_header=forwarding.name if forwarding else None,
+            ),
             facts=FactFinder(booth.store, readiness, booth.clock),
         )
 
@@ -200,12 +215,17 @@ class TokenService:
                 else:
                     await self._traces.elsewhere(app, exchange, receive, answering, prefix)
                 return
-        self._metrics.elsewhere(await self._elsewhere(exchange), exchange.status)
+        began = self._clock.monotonic()
+        asked = await self._elsewhere(exchange)
+        self._metrics.elsewhere(asked, exchange.status, self._clock.monotonic() - began)
 
     def _counting(self, name: str, send: Send) -> Send:
+        began = self._clock.monotonic()
+
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._metrics.elsewhere(name, message["status"])
+                took = self._clock.monotonic() - began
+                self._metrics.elsewhere(name, message["status"], took)
             await send(message)
 
         return send_counted
@@ -222,11 +242,57 @@ class TokenService:
         else:
             with self._traces.answering(exchange, endpoint, route.issuer.name, outcome):
                 await self._outcome_of(exchange, route, service, outcome)
-        took = self._clock.monotonic() - began
-        self._metrics.answered(
-            endpoint, route.issuer.name, outcome, status=exchange.status, seconds=took
-        )
         service.activity.note(exchange, route.issuer.name, endpoint, outcome)
+        self._tell(
+            endpoint,
+            route.issuer.name,
+            outcome,
+            status=exchange.status,
+            request_id=exchange.request_id,
+            began=began,
+        )
+
+    def repeat(self, raw: bytes, peer: Peer | None) -> tuple[bytes, bytes] | More | None:
+        """Answer a whole request at once, with the lines of the head and the body of a 200.
+
+        None when it repeats none that was answered before: it must be called as ASGI has it.
+        MORE when it may yet be one, once the rest of it is there.
+        """
+        service = self._service
+        if service is None or self._traces is not None:  # a trace tells of the longer way
+            return None
+        began = self._clock.monotonic()
+        try:
+            repeated = repeated_token(raw, peer, service)
+        except Exception:  # noqa: BLE001 - as in `_outcome_of`; the longer way will answer
+            self._log.exception("internal_error", endpoint="token")
+            return None
+        if repeated is None or isinstance(repeated, More):
+            return repeated
+        service.activity.note_issued(repeated.issuer, repeated.outcome)
+        self._tell(
+            "token",
+            repeated.issuer,
+            repeated.outcome,
+            status=200,
+            request_id=repeated.request_id,
+            began=began,
+        )
+        return repeated.head, repeated.body
+
+    def _tell(
+        self,
+        endpoint: str,
+        issuer: str,
+        outcome: Outcome,
+        *,
+        status: int,
+        request_id: str,
+        began: float,
+    ) -> None:
+        """Count the request, and write its line into the log."""
+        took = self._clock.monotonic() - began
+        self._metrics.answered(endpoint, issuer, outcome, status=status, seconds=took)
         if outcome.reason == "internal_error":  # it is in the log already
             return
         if self._sampling is not None and not self._sampling.keeps(outcome, took):
@@ -235,9 +301,9 @@ class TokenService:
             {
                 "event": outcome.result,
                 "endpoint": endpoint,
-                "issuer": route.issuer.name,
-                "status": exchange.status,
-                "request_id": exchange.request_id,
+                "issuer": issuer,
+                "status": status,
+                "request_id": request_id,
                 "source": outcome.source,
                 **outcome.fields,
             }

@@ -80,8 +80,8 @@ class Exchange:
         return source_of(self.scope.get("client"), forwarded, trusted_proxies)
 
     @property
-    def raw(self) -> bytes | None:
-        """The bytes of the whole request, where our listener got and kept them in one piece."""
+    def raw(self) -> tuple[bytes, ...] | None:
+        """The bytes of the whole request as they came, where our listener kept them."""
         state = self.scope.get("state")
         return state.get(RAW_KEY) if state is not None else None
 
@@ -125,12 +125,15 @@ class Exchange:
         """Send the whole answer; a HEAD request gets it without the body."""
         self.status = status
         # RFC 9110 §8.6: not the document's length, so none at all.
-        length = None if status == 304 else len(body)
+        length = None if status == 304 else b"%d" % len(body)
         await self._send(
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [*answer_headers(content_type, length, self.request_id), *headers],
+                "headers": [
+                    *answer_headers(content_type, length, self.request_id.encode()),
+                    *headers,
+                ],
             }
         )
         await self._send(
@@ -138,12 +141,12 @@ class Exchange:
         )
 
 
-def answer_headers(content_type: bytes, length: int | None, request_id: str) -> list[Header]:
+def answer_headers(content_type: bytes, length: bytes | None, request_id: bytes) -> list[Header]:
     """Return the headers of every answer of ours."""
     return [
         (b"content-type", content_type),
-        *(() if length is None else ((b"content-length", b"%d" % length),)),
-        (b"x-request-id", request_id.encode()),
+        *(() if length is None else ((b"content-length", length),)),
+        (b"x-request-id", request_id),
         (b"x-content-type-options", b"nosniff"),
     ]
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 from tokenbooth.server.authenticated import AuthenticatedClient
 from tokenbooth.server.exchange import Exchange, Header
@@ -30,6 +31,15 @@ _NOT_ALONE = frozenset(
 _ALWAYS_SO = b"keep-alive"  # what many clients write under "Connection", and the default anyway
 
 
+class More(Enum):
+    """That a request may be going to repeat another, once all of it is there."""
+
+    MORE = 0
+
+
+MORE = More.MORE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat:
     """What a request meant, as far as it was decided without looking at the time."""
@@ -45,7 +55,7 @@ class Repeat:
 class Repeats:
     """What this process remembers of requests; the oldest goes first when it is full."""
 
-    __slots__ = ("_by_digest", "_capacity", "_certificate_header", "_keyed", "_registry")
+    __slots__ = ("_by_digest", "_capacity", "_certificate_header", "_heads", "_keyed", "_registry")
 
     def __init__(
         self, registry: Registry, *, capacity: int, certificate_header: bytes | None = None
@@ -54,17 +64,21 @@ class Repeats:
         self._capacity = capacity
         self._certificate_header = certificate_header  # whose worth depends on who sends it
         self._by_digest: dict[bytes, Repeat] = {}
+        self._heads: dict[bytes, None] = {}  # of requests that came in two pieces
         self._keyed = hashlib.blake2b(digest_size=_DIGEST_BYTES, key=os.urandom(32))
 
     def __len__(self) -> int:
         return len(self._by_digest)
 
-    def find(self, raw: bytes, now: float) -> tuple[Repeat, IssuerView] | None:
-        """Return what the same bytes meant before, if they still do, and the issuer as it is."""
+    def find(self, raw: bytes, now: float) -> tuple[Repeat, IssuerView] | More | None:
+        """Return what the same bytes meant before, if they still do, and the issuer as it is.
+
+        MORE when the rest of a request that was answered before came after these bytes.
+        """
         digest = self._digest(raw)
         repeat = self._by_digest.get(digest)
         if repeat is None:
-            return None
+            return MORE if digest in self._heads else None
         caller = repeat.caller
         issuer = self._registry.issuers.get(repeat.issuer)
         if (
@@ -89,12 +103,14 @@ class Repeats:
 
         Only for requests that showed a secret, and neither a proof nor a certificate.
         """
-        raw = exchange.raw
-        if raw is None or len(raw) > LONGEST or not _is_timeless(caller, decision, issuer):
+        pieces = exchange.raw
+        if pieces is None or sum(map(len, pieces)) > LONGEST:
+            return
+        if not _is_timeless(caller, decision, issuer):
             return
         if not self._stands_alone(exchange.scope["headers"]):
             return
-        digest = self._digest(raw)
+        digest = self._digest(b"".join(pieces))
         of_client = caller.known.repeats
         if digest in of_client:
             return
@@ -111,6 +127,13 @@ class Repeats:
             agent=exchange.agent(),
             forwarded=exchange.headers(b"x-forwarded-for"),
         )
+        if len(pieces) > 1:
+            self._expect_more_after(pieces[0])
+
+    def _expect_more_after(self, head: bytes) -> None:
+        if len(self._heads) >= self._capacity:
+            del self._heads[next(iter(self._heads))]
+        self._heads[self._digest(head)] = None
 
     def _stands_alone(self, headers: Iterable[Header]) -> bool:
         for name, value in headers:

@@ -15,6 +15,7 @@ from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.readiness import Readiness
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.remote_keys import RemoteKeys
+from tokenbooth.server.repeats import Repeats
 from tokenbooth.server.replays import KnownReplays
 from tokenbooth.server.secrets import SecretOffice
 from tokenbooth.server.settings import Settings
@@ -44,5 +45,6 @@ class Service:
     metrics: Metrics
     facts: FactFinder
     readiness: Readiness
+    repeats: Repeats
     shared: Shared | None = None  # with other processes, through Valkey or Redis
     waste: WasteWatch = field(default_factory=WasteWatch)

@@ -1,5 +1,7 @@
 """From values to the wire, in the issuer's dialect: the one place where errors become answers."""
 
+import functools
+
 import msgspec
 
 from tokenbooth.protocol.dialects import Dialect
@@ -69,10 +71,16 @@ def issued_body(issued: Issued, dialect: Dialect) -> bytes:
 
 def issued_head(dialect: Dialect, *, length: int, request_id: str, hint: str | None) -> bytes:
     """Return the lines that `send_issued` puts above such a body, as they go over the wire."""
-    headers = answer_headers(dialect.answer.content_type.encode(), length, request_id)
-    headers += _cache_headers(dialect)
-    if hint is not None:
-        headers.append((HINT, hint.encode()))
+    shape = dialect.answer
+    head = _issued_head(shape.content_type, pragma=shape.pragma) % (length, request_id.encode())
+    return head if hint is None else b"%b%b: %b\r\n" % (head, HINT, hint.encode())
+
+
+@functools.cache
+def _issued_head(content_type: str, *, pragma: bool) -> bytes:
+    """Return these lines with a gap for the length, and one for the request's id."""
+    headers = answer_headers(content_type.replace("%", "%%").encode(), b"%d", b"%b")
+    headers += [NO_STORE, NO_CACHE] if pragma else [NO_STORE]
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 

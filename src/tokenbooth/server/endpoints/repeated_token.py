@@ -11,6 +11,7 @@ from typing import Any
 from tokenbooth.server.exchange import Peer, new_request_id, source_of
 from tokenbooth.server.issuance import Issued, issue
 from tokenbooth.server.outcome import Outcome
+from tokenbooth.server.repeats import More
 from tokenbooth.server.service import Service
 from tokenbooth.server.wire import issued_body, issued_head
 
@@ -26,12 +27,15 @@ class Repeated:
     outcome: Outcome
 
 
-def repeated_token(raw: bytes, peer: Peer | None, service: Service) -> Repeated | None:
-    """Answer the request of these bytes if it repeats one that `token` answered, else None."""
+def repeated_token(raw: bytes, peer: Peer | None, service: Service) -> Repeated | More | None:
+    """Answer the request of these bytes if it repeats one that `token` answered, else None.
+
+    MORE when it may yet do so, once the rest of it is there.
+    """
     now = service.clock.now()
     found = service.repeats.find(raw, now)
-    if found is None:
-        return None
+    if found is None or isinstance(found, More):
+        return found
     repeat, issuer = found
     caller, decision = repeat.caller, repeat.decision
     issued = _at_once(issue(decision, issuer, now))

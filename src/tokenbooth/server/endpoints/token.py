@@ -78,6 +78,8 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
         dpop_nonce=newer_nonce(proof, issuer, now),
         hint=service.waste.hint(caller.client, lifetime=decision.lifetime, now=now),
     )
+    if request.grant_type == CLIENT_CREDENTIALS and proof is None and shown is None:
+        service.repeats.remember(exchange, issuer, caller, decision)
 
 
 async def read_form(exchange: Exchange, service: Service) -> Form:
