@@ -25,10 +25,13 @@ MAX_PIPELINED = 100  # requests on one connection that were sent before the firs
 # Left for the database, files, and whomever the service asks itself.
 SPARE_DESCRIPTORS = 100
 _DOORS = 16
+# While more are ready than libuv asks for at once, it reads on and on: nothing else has its turn.
+_READY_AT_ONCE = 1000
 _SETTLED_SECONDS = 1.0  # whoever connects sends a request sooner
 _SHARE = 10  # of the connections, one in so many may have to go at once
 
 _ALWAYS_SERVED = frozenset(path.encode() for path in ALWAYS_SERVED)
+_waiting: list["CrowdedProtocol"] = []  # read again in the next turn
 _STATUS = b"HTTP/1.1 503 Service Unavailable\r\n"
 
 
@@ -62,6 +65,13 @@ def several_doors(listening: socket.socket) -> list[socket.socket]:
     libuv takes one connection from each in a turn of the loop: in a crowd, turns are long.
     """
     return [listening, *(listening.dup() for _ in range(_DOORS - 1))]
+
+
+def _start_turn() -> None:
+    for each in _waiting:
+        if not each.transport.is_closing():
+            each.flow.resume_reading()
+    _waiting.clear()
 
 
 class CrowdedProtocol(BoundedProtocol):
@@ -110,6 +120,15 @@ class CrowdedProtocol(BoundedProtocol):
         if len(self.connections) < CROWD:
             return False
         return overload().is_late(overload().arrival(self.loop))
+
+    def wait_for_next_turn(self) -> None:
+        """Read no second request of this connection before the others have had their turn."""
+        if len(self.connections) < _READY_AT_ONCE or self.transport.is_closing():
+            return
+        if not _waiting:
+            self.loop.call_soon(_start_turn)
+        _waiting.append(self)
+        self.flow.pause_reading()
 
     def pause_writing(self) -> None:
         """Hang up later, unless the caller reads what it asked for."""
@@ -165,6 +184,7 @@ class CrowdedProtocol(BoundedProtocol):
         self.transport.write(b"".join((_STATUS, *lines, b"\r\n", body)))
         if stays:
             self.on_response_complete()
+            self.wait_for_next_turn()
         else:
             self.transport.close()
 
