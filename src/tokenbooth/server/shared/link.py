@@ -212,7 +212,7 @@ class Link:
         async with asyncio.timeout(CONNECT_SECONDS):
             await connection.connect()  # type: ignore[no-untyped-call] # theirs has no types
         facts = read_info(await _exchange(connection, ANSWER_SECONDS, "INFO", "server"))
-        if facts.get("redis_mode") == "cluster":
+        if "cluster" in (facts.get("redis_mode"), facts.get("server_mode")):  # Valkey's name
             raise Unusable("cluster")
         if "run_id" not in facts:
             raise Unusable("no_run_id")

@@ -1,0 +1,190 @@
+"""The ways to Valkey and Redis: passwords, sockets, TLS, and servers that cannot be used."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+import trustme
+
+from tests.redis_servers import redis, redis_server, valkey
+from tests.server.booths import running
+from tests.server.shared.conftest import eventually
+from tokenbooth.clock import SYSTEM_CLOCK
+from tokenbooth.server.checks.everything import check_everything
+from tokenbooth.server.shared.link import Away
+
+PASSWORD = "s3cret-p%40ss"
+
+
+def is_up(town):
+    return town.service.shared.is_up
+
+
+async def cause(town):
+    await eventually(lambda: town.service.shared.link.away_because not in ("", "connecting"))
+    return town.service.shared.link.away_because
+
+
+async def found(environment, database):
+    """What `tokenbooth check` says of Redis."""
+    variables = {"TOKENBOOTH_DATABASE": f"sqlite:///{database}", **environment}
+    findings = await check_everything(variables)
+    return [(each.level, each.about) for each in findings if "redis" in each.about]
+
+
+@pytest.fixture(scope="module")
+def locked():
+    """A server with a password."""
+    with redis_server(valkey(), "--requirepass", "s3cret-p@ss") as started:
+        yield started
+
+
+async def test_a_password_in_the_address(node, locked, log):
+    url = f"redis://:{PASSWORD}@127.0.0.1:{locked.port}"
+    async with node(url) as one:
+        assert is_up(one)
+    assert "s3cret" not in log()
+
+
+async def test_a_password_in_a_file_is_read_anew_each_time(node, locked, log, tmp_path):
+    place = tmp_path / "password"
+    place.write_text("not yet\n")
+    async with node(locked.url, redis_password=f"file:{place}") as one:
+        assert await cause(one) == "password_refused"
+        place.write_text("s3cret-p@ss\n")
+        await eventually(lambda: is_up(one))
+    assert "s3cret" not in log()
+    assert log().count("redis_away") == 1
+
+
+async def test_a_password_file_that_is_missing_is_told(node, locked, tmp_path):
+    async with node(locked.url, redis_password=f"file:{tmp_path}/none") as one:
+        assert await cause(one) == "password_unreadable"
+
+
+async def test_no_password_where_one_is_asked_for(node, locked):
+    async with node(locked.url) as one:
+        assert await cause(one) in ("password_refused", "command_refused")
+
+
+async def test_through_a_unix_socket(node, server):
+    async with node(f"unix://{server.socket}?db=3") as one:
+        assert is_up(one)
+        one.service.failures.note("default", "ada", "192.0.2.7")
+        await eventually(lambda: b"keys=" in server.ask("INFO", "keyspace"))
+        assert b"db3:" in server.ask("INFO", "keyspace")
+
+
+async def test_over_tls_with_an_authority_of_ones_own(node, tmp_path):
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    files = {name: tmp_path / f"{name}.pem" for name in ("ca", "cert", "key")}
+    authority.cert_pem.write_to_path(files["ca"])
+    issued.cert_chain_pems[0].write_to_path(files["cert"])
+    issued.private_key_pem.write_to_path(files["key"])
+    options = ("--tls-cert-file", str(files["cert"]), "--tls-key-file", str(files["key"]),
+               "--tls-ca-cert-file", str(files["ca"]), "--tls-auth-clients", "no")  # fmt: skip
+    with redis_server(redis(), *options) as server:
+        server.ask("CONFIG", "SET", "port", "0")
+        server.ask("CONFIG", "SET", "tls-port", str(server.port))
+        url = f"rediss://127.0.0.1:{server.port}"
+        async with node(f"{url}?ssl_ca_certs={files['ca']}") as one:
+            assert is_up(one)
+        async with node(url) as one:
+            assert await cause(one) == "certificate_refused"
+
+
+async def test_a_user_with_no_more_rights_than_the_page_says(node, server):
+    rights = (
+        "~tokenbooth:* -@all +info +eval +set +xadd +expire +hget +hset +hincrby "
+        "+xread +xrevrange +time +ping +select +client|setinfo"
+    )
+    server.ask("ACL", "SETUSER", "booth", "on", ">words", *rights.split())
+    async with node(f"redis://booth:words@127.0.0.1:{server.port}/0") as one:
+        assert is_up(one)
+        one.service.failures.note("default", "ada", "192.0.2.7")
+        await one.service.shared.pool.take("x", free=3, first=1, seconds=60)
+        await one.service.shared.pool.put("x", tokens=3, next_=2, seconds=60)
+        await asyncio.sleep(0.6)  # it listens and tells
+        assert is_up(one)
+        assert one.service.shared.losses == 0
+
+
+async def test_servers_that_cannot_be_used_are_away(node, server):
+    server.ask("ACL", "SETUSER", "reader", "on", ">words", "~*", "+@read", "+info")
+    async with node(f"redis://reader:words@127.0.0.1:{server.port}") as one:
+        assert await cause(one) == "not_permitted"
+    with redis_server(valkey(), "--cluster-enabled", "yes") as cluster:
+        async with node(cluster.url) as one:
+            assert await cause(one) == "cluster"
+    server.ask("REPLICAOF", "127.0.0.1", "9")
+    async with node(server.url) as one:
+        assert await cause(one) == "read_only"
+        assert (await one.http.get("/readyz")).status_code == 200
+
+
+async def test_something_else_that_answers_there_is_away(node):
+    async def talk(_reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 3)
+        writer.close()
+
+    other = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with other, node(f"redis://127.0.0.1:{other.sockets[0].getsockname()[1]}") as one:
+        assert await cause(one) in ("unreachable", "no_answer", "command_refused")
+
+
+async def test_a_cancelled_question_leaves_its_answer_to_nobody_else(two):
+    one, _ = two
+    link = one.service.shared.link
+    asking = [asyncio.create_task(link.ask("EVAL", "return ARGV[1]", 0, str(n))) for n in range(9)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+
+    for number, answer in enumerate(answers):
+        assert isinstance(answer, (asyncio.CancelledError, Away)) or answer == b"%d" % number
+    await eventually(lambda: link.is_up)
+    assert await link.ask("EVAL", "return ARGV[1]", 0, "last") == b"last"
+
+
+async def test_a_service_without_redis_imports_no_driver(settings):
+    async with running(replace(settings, redis=""), SYSTEM_CLOCK) as one:
+        assert one.service.shared is None
+        assert "degraded" not in (await one.http.get("/readyz")).json()
+        assert "tokenbooth_redis_up{" not in (await one.http.get("/metrics")).text
+
+
+async def test_check_finds_a_server_without_password(server, database):
+    url = {"TOKENBOOTH_REDIS": server.url}
+
+    assert await found(url, database) == [("advice", "redis_without_password")]
+    assert await found({}, database) == []
+    assert await found({"TOKENBOOTH_REDIS": f"unix://{server.socket}"}, database) == []
+
+
+async def test_check_finds_a_server_that_throws_out(locked, database):
+    url = {"TOKENBOOTH_REDIS": f"redis://:{PASSWORD}@127.0.0.1:{locked.port}"}
+    assert await found(url, database) == []
+    with redis_server(valkey(), "--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru") as full:
+        url = {"TOKENBOOTH_REDIS": f"unix://{full.socket}"}
+        assert await found(url, database) == [("advice", "redis_evicts")]
+
+
+async def test_check_finds_a_weak_way_and_a_server_that_is_away(database):
+    url = {"TOKENBOOTH_REDIS": "redis://tokenbooth.invalid:9"}
+
+    assert await found(url, database) == [
+        ("warning", "redis_not_encrypted"),
+        ("warning", "redis_without_password"),
+        ("warning", "redis_away"),
+    ]
+
+
+async def test_check_finds_a_password_for_nothing(database):
+    variables = {
+        "TOKENBOOTH_DATABASE": f"sqlite:///{database}",
+        "TOKENBOOTH_REDIS_PASSWORD": "env:HOME",
+    }
+    findings = await check_everything(variables)
+
+    assert any("TOKENBOOTH_REDIS_PASSWORD" in each.seen for each in findings)
