@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import httpx2
@@ -57,6 +58,19 @@ def ask_from_new_connections(service, client, times):
     for _ in range(times):
         answer = httpx2.post(f"{service.url}/oauth2/token", data=form, auth=client.basic)
         assert answer.status_code == 200
+
+
+def now(service, name):
+    return sum(s.value for s in told(service) if s.name == name)
+
+
+def test_tells_of_connections_and_of_requests_that_wait(service):
+    with socket.create_connection(("127.0.0.1", service.port)) as idle:
+        eventually(lambda: now(service, "tokenbooth_connections") >= 2)
+        head = "POST /oauth2/token HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+        idle.sendall(head.encode())
+        # That one, and the one that asks.
+        eventually(lambda: now(service, "tokenbooth_requests_under_way") >= 2)
 
 
 def test_counts_of_all_workers_are_exact_also_after_one_was_killed(service):

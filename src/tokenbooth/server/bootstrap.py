@@ -69,9 +69,12 @@ class Booth:
         await self.store.close()
 
 
-async def open_booth(settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Booth:
+async def open_booth(
+    settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
+) -> Booth:
     """Open the database, made and migrated where needed, unless the settings forbid it.
 
+    What becomes of calls to the database is counted in `metrics`.
     Raises SettingsRefused, VaultError or StoreError, with a text for the operator.
     """
     # Imported here: SQLAlchemy takes longer to import than everything else together.
@@ -79,7 +82,10 @@ async def open_booth(settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Boot
 
     dialects = settings.load_dialects()
     store = await open_store(
-        settings.database, create=settings.migrate == "on", limits=settings.database_limits
+        settings.database,
+        create=settings.migrate == "on",
+        limits=settings.database_limits,
+        watch=metrics,
     )
     try:
         keys = await store.list_keys()
@@ -96,6 +102,7 @@ async def open_booth(settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Boot
         secrets=SecretOffice(pepper),
         dialects=dialects,
         clock=clock,
+        metrics=metrics or Metrics(),
     )
 
 

@@ -77,6 +77,7 @@ def decide(request: TokenRequest, caller: AuthenticatedClient, issuer: IssuerVie
     decided: _Decided | None = remembered.get(question)
     if decided is not None and decided.mark is issuer.mark:
         return decided.decision
+    caller.known.decided.made += 1
     decision = _decide(request, caller, issuer)
     if len(remembered) >= _REMEMBERED_PER_CLIENT:
         remembered.clear()

@@ -46,6 +46,13 @@ class KnownSecret:
     digest: bytes = field(repr=False)
 
 
+@dataclass(slots=True)
+class Decided:
+    """How often it was worked out what a client may have, for the metrics."""
+
+    made: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownClient:
     """A registered client, ready for the hot path."""
@@ -59,6 +66,7 @@ class KnownClient:
     imported: tuple[ImportedSecret, ...] = ()
     # What was decided for it, for `policy` alone: goes when the client changes or is forgotten.
     decisions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    decided: Decided = field(default_factory=Decided, repr=False, compare=False)
     # The requests of it that `repeats` remembers, for that module alone.
     repeats: list[bytes] = field(default_factory=list, repr=False, compare=False)
 
@@ -91,6 +99,7 @@ class Registry:
         self.seen_at = clock.monotonic()  # when it was last known to be what the store knows
         self.hits = 0  # of clients that were asked for: from memory
         self.misses = 0  # and from the store
+        self.decided = Decided()
         self.issuers: Mapping[str, IssuerView] = {}
         self.on_new_issuers: Callable[[], None] = lambda: None
         self.on_changes: Callable[[Sequence[Change] | None], None] = lambda _changes: None
@@ -105,6 +114,11 @@ class Registry:
             if self._clock.now() >= self._stale_at:  # a change, or a key's time has come
                 await self._load_issuers()
             self.seen_at = self._clock.monotonic()
+
+    @property
+    def revision(self) -> int:
+        """The last change that was taken over."""
+        return self._revision
 
     @property
     def remembered_clients(self) -> int:
@@ -137,7 +151,7 @@ class Registry:
         registered = await self._store.get_client(issuer, client_id)
         if registered is None:
             return None
-        known = _know(registered)
+        known = _know(registered, self.decided)
         # What was read before a change that has been taken over meanwhile must not be kept.
         if revision == self._revision:
             if len(self._clients) >= self._cache_size:
@@ -190,7 +204,7 @@ class Registry:
         )
 
 
-def _know(registered: RegisteredClient) -> KnownClient:
+def _know(registered: RegisteredClient, decided: Decided) -> KnownClient:
     keys, key_places = known_keys(registered.credentials)
     return KnownClient(
         client=registered.client,
@@ -199,6 +213,7 @@ def _know(registered: RegisteredClient) -> KnownClient:
         trusts=known_trusts(registered.credentials),
         certificates=known_certificates(registered.credentials),
         imported=imported_secrets(registered.credentials),
+        decided=decided,
         secrets=tuple(
             KnownSecret(credential=credential, digest=stored_digest(credential.data))
             for credential in registered.credentials

@@ -12,6 +12,7 @@ from tokenbooth.server.key_keeping import KeyKeeper, KeysAreBusy
 from tokenbooth.server.log_sampling import LogSampling
 from tokenbooth.server.logs import Logger
 from tokenbooth.server.metrics import families
+from tokenbooth.server.metrics.loop_lag import watching_event_loop
 from tokenbooth.server.possession import PROOF_PREFIX
 from tokenbooth.server.quota import PREFIX as QUOTA_PREFIX
 from tokenbooth.server.service import Service
@@ -65,7 +66,8 @@ class Upkeep:
         """Run beside what is inside, and leave nothing unwritten behind."""
         task = asyncio.create_task(self._run())
         try:
-            yield
+            with watching_event_loop(self._service.metrics):
+                yield
         finally:
             self._ending.set()
             self._roused.set()

@@ -49,7 +49,11 @@ def note_own_state(service: Service) -> None:
     counted.follow(registry.misses, families.CLIENT_LOOKUPS, "miss")
     counted.follow(refusals.too_many, families.ACTIVITY_DROPPED, "too_many")
     counted.follow(refusals.lost, families.ACTIVITY_DROPPED, "database_away")
+    counted.follow(registry.decided.made, families.DECISIONS_MADE)
     counted.set(registry.seen_at, families.REGISTRY_SEEN)
+    counted.set(registry.revision, families.REGISTRY_REVISION)
+    for family, ask in counted.asked.items():
+        counted.set(ask(), family)
     counted.set(registry.remembered_clients, families.CACHED_CLIENTS)
     counted.set(service.activity.pending, families.ACTIVITY_PENDING)
     if service.shared is not None:

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tokenbooth.server.metrics import families
@@ -25,18 +26,20 @@ class _Places:
     """Where requests of one kind are counted."""
 
     slots: tuple[int, ...]
-    duration: int  # 0: nowhere
+    duration: int
 
 
 class Metrics:
     """What this process counts. Names of clients are in no label: there are too many."""
 
-    __slots__ = ("_followed", "_kinds", "numbers")
+    __slots__ = ("_followed", "_kinds", "asked", "numbers")
 
     def __init__(self, numbers: Numbers | None = None) -> None:
         self.numbers = numbers or Numbers.alone()
         self._kinds: dict[_Kind, _Places] = {}
         self._followed: dict[int, float] = {}
+        # What only the program around the service knows: asked when the worker measures itself.
+        self.asked: dict[Family, Callable[[], float]] = {}
 
     def answered(
         self, endpoint: str, issuer: str, outcome: Outcome, *, status: int, seconds: float
@@ -57,15 +60,22 @@ class Metrics:
         for slot in places.slots:
             values[slot] += 1.0
         first = places.duration
-        if first:
-            values[first + bisect_left(BUCKETS, seconds)] += 1.0
-            values[first + _SUM] += seconds
+        values[first + bisect_left(BUCKETS, seconds)] += 1.0
+        values[first + _SUM] += seconds
         if "observed" in outcome.fields:
             self._count_observed(issuer, outcome)
 
-    def elsewhere(self, endpoint: str, status: int) -> None:
+    def elsewhere(self, endpoint: str, status: int, seconds: float | None = None) -> None:
         """Count a request that no issuer answers: to the console, say."""
         self.count(families.HTTP_REQUESTS, endpoint, str(status))
+        if seconds is not None:
+            self.observe(seconds, families.HTTP_SECONDS, endpoint)
+
+    def store_called(self, operation: str, seconds: float, *, has_failed: bool) -> None:
+        """Count a call to the database, and whether it was there."""
+        self.observe(seconds, families.STORE_SECONDS, operation)
+        if has_failed:
+            self.count(families.STORE_ERRORS, operation)
 
     def sign_in(self, outcome: str, reason: str = "") -> None:
         """Count an attempt to sign in: it `succeeded` or was `refused`."""
@@ -74,6 +84,12 @@ class Metrics:
     def count(self, family: Family, *labels: str) -> None:
         """Count one."""
         self.numbers.values[self._slot(family, *labels)] += 1.0
+
+    def observe(self, seconds: float, family: Family, *labels: str) -> None:
+        """Count a duration."""
+        values, first = self.numbers.values, self._slot(family, *labels)
+        values[first + bisect_left(BUCKETS, seconds)] += 1.0
+        values[first + _SUM] += seconds
 
     def follow(self, total: float, family: Family, *labels: str) -> None:
         """Count up to what something has counted by itself since this process started."""
@@ -88,11 +104,12 @@ class Metrics:
     def _open(self, kind: _Kind) -> _Places:
         endpoint, issuer, result, reason, method, token_format, audience, status = kind
         slots = [self._slot(families.HTTP_REQUESTS, endpoint, str(status or "none"))]
-        duration = 0
         if endpoint == "token":
             labels = (issuer, result, _word(reason), _word(method))
             slots.append(self._slot(families.TOKEN_REQUESTS, *labels))
             duration = self._slot(families.TOKEN_SECONDS, issuer)
+        else:
+            duration = self._slot(families.HTTP_SECONDS, endpoint)
         if result == "issued":
             meant = audience[0] if len(audience) == 1 else _SEVERAL if audience else ""
             slots.append(self._slot(families.TOKENS_ISSUED, issuer, token_format, meant))

@@ -30,6 +30,7 @@ class Facts:
     """What is known of the database; when it is away, what was known before."""
 
     database_up: bool = False
+    revision: int | None = None
     audit_head: int | None = None
     counted: Counted | None = None
 
@@ -64,7 +65,8 @@ class FactFinder:
             if not is_up:
                 return replace(known, database_up=False)
             head = await self._store.audit_head()
-            known = replace(known, database_up=True, audit_head=head.seq)
+            revision = await self._store.revision()
+            known = replace(known, database_up=True, revision=revision, audit_head=head.seq)
             if self._clock.monotonic() >= self._count_at:
                 known = replace(known, counted=await self._count())
                 self._count_at = self._clock.monotonic() + _COUNT_EVERY

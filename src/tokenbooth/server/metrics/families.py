@@ -43,6 +43,12 @@ TOKEN_SECONDS = Family(
     ("issuer",),
     "histogram",
 )
+HTTP_SECONDS = Family(
+    PREFIX + "http_request_duration_seconds",
+    "How long requests took, by endpoint; where it is not ours, until its answer began.",
+    ("endpoint",),
+    "histogram",
+)
 TOKENS_ISSUED = _tokenbooth(
     "tokens_issued", "Access tokens issued.", "issuer", "token_format", "audience"
 )
@@ -62,6 +68,23 @@ SIGN_INS = _tokenbooth("sign_ins", "Attempts to sign in to the console.", "outco
 CLIENT_LOOKUPS = _tokenbooth(
     "client_cache_lookups", "Look-ups of clients: in memory (hit) or in the database.", "result"
 )
+DECISIONS_MADE = _tokenbooth(
+    "decisions_made", "What a client may have, worked out anew; else it was remembered."
+)
+STORE_SECONDS = Family(
+    PREFIX + "store_call_duration_seconds",
+    "How long the database took: one look-up, transaction or claim, waiting included.",
+    ("operation",),
+    "histogram",
+)
+STORE_ERRORS = _tokenbooth(
+    "store_errors", "Calls for which the database was away, locked or full.", "operation"
+)
+LOOP_LAG = Family(
+    PREFIX + "event_loop_lag_seconds",
+    "How late the event loop did what was due, looked at four times a second.",
+    kind="histogram",
+)
 ACTIVITY_DROPPED = _tokenbooth(
     "activity_dropped",
     "Refused requests that were counted, but not kept one by one: too_many, or database_away.",
@@ -76,7 +99,8 @@ REDIS_LOSSES = _tokenbooth(
 )
 COUNTED = (
     *(TOKEN_REQUESTS, TOKEN_SECONDS, TOKENS_ISSUED, INTROSPECTIONS, REVOCATIONS, RATE_LIMITED),
-    *(HTTP_REQUESTS, SIGN_INS, CLIENT_LOOKUPS, ACTIVITY_DROPPED, UPKEEP_FAILURES),
+    *(HTTP_REQUESTS, HTTP_SECONDS, SIGN_INS, CLIENT_LOOKUPS, DECISIONS_MADE),
+    *(STORE_SECONDS, STORE_ERRORS, LOOP_LAG, ACTIVITY_DROPPED, UPKEEP_FAILURES),
     *(REDIS_CALLS, REDIS_LOSSES),
 )
 
@@ -84,6 +108,11 @@ COUNTED = (
 REGISTRY_SEEN = _of_worker(
     PREFIX + "registry_lag_seconds", "Seconds since a worker last took over what was changed."
 )
+REGISTRY_REVISION = _of_worker(
+    PREFIX + "registry_revision", "The last change that a worker took over, by its number."
+)
+CONNECTIONS = _of_worker(PREFIX + "connections", "Connections that are open.")
+UNDER_WAY = _of_worker(PREFIX + "requests_under_way", "Requests that are being answered.")
 CACHED_CLIENTS = _of_worker(PREFIX + "client_cache_entries", "Clients that a worker remembers.")
 ACTIVITY_PENDING = _of_worker(
     PREFIX + "activity_pending", "Counts and refused requests that wait to be written."
@@ -95,7 +124,8 @@ OPEN_FILES = _of_worker("process_open_fds", "Open file descriptors.")
 MOST_FILES = _of_worker("process_max_fds", "The most file descriptors that may be open.")
 STARTED_AT = _of_worker("process_start_time_seconds", "When the process started, Unix time.")
 OF_WORKERS = (
-    *(REGISTRY_SEEN, CACHED_CLIENTS, ACTIVITY_PENDING, REDIS_UP),
+    *(REGISTRY_SEEN, REGISTRY_REVISION, CONNECTIONS, UNDER_WAY),
+    *(CACHED_CLIENTS, ACTIVITY_PENDING, REDIS_UP),
     *(CPU_SECONDS, MEMORY_BYTES, OPEN_FILES, MOST_FILES, STARTED_AT),
 )
 
@@ -103,6 +133,7 @@ OF_WORKERS = (
 BUILD_INFO = _measured("build_info", "The program that runs here; always 1.", "version", "python")
 WORKERS = _measured("workers", "Worker processes that live.")
 DATABASE_UP = _measured("database_up", "Whether the database can be read and written.")
+DATABASE_REVISION = _measured("database_revision", "The number of the last change in the database.")
 AUDIT_HEAD = _measured("audit_head_seq", "The number of the audit trail's last entry.")
 CLIENTS = _measured("clients", "Registered clients, enabled or disabled.", "issuer", "status")
 SECRETS_EXPIRING = _measured(
@@ -121,7 +152,16 @@ KEY_LIFETIME = _measured(
 )
 ISSUER_USABLE = _measured("issuer_usable", "Whether the issuer can be served.", "issuer")
 MEASURED = (
-    *(BUILD_INFO, WORKERS, DATABASE_UP, AUDIT_HEAD, CLIENTS, SECRETS_EXPIRING, KEYS),
+    *(
+        BUILD_INFO,
+        WORKERS,
+        DATABASE_UP,
+        DATABASE_REVISION,
+        AUDIT_HEAD,
+        CLIENTS,
+        SECRETS_EXPIRING,
+        KEYS,
+    ),
     *(KEY_AGE, KEY_LIFETIME, ISSUER_USABLE),
 )
 

@@ -25,6 +25,7 @@ from tokenbooth.server.stores.contract import Claim, StoreUnavailable, Together
 from tokenbooth.server.stores.engine import Engine
 from tokenbooth.server.stores.gathering import Gathering
 from tokenbooth.server.stores.limits import DEFAULT_LIMITS, DatabaseLimits
+from tokenbooth.server.stores.measured import MeasuredEngine, StoreWatch
 from tokenbooth.server.stores.queries import (
     activity,
     changes,
@@ -49,16 +50,19 @@ async def open_store(
     create: bool = True,
     clock: Clock = SYSTEM_CLOCK,
     limits: DatabaseLimits = DEFAULT_LIMITS,
+    watch: StoreWatch | None = None,
 ) -> "SqlStore":
     """Open `sqlite:///path` or `postgresql://host/name`; `create` makes it and its tables.
 
     Without `create` the database must be there and up to date. Raises StoreUnavailable.
     """
     path = sqlite_path(url)
+    engine: Engine
     if path is None:
-        return SqlStore(await _postgres(url, create=create, limits=limits), clock)
-    engine = await SqliteEngine.open(path, create=create)
-    return SqlStore(engine, clock)
+        engine = await _postgres(url, create=create, limits=limits)
+    else:
+        engine = await SqliteEngine.open(path, create=create)
+    return SqlStore(engine if watch is None else MeasuredEngine(engine, watch), clock)
 
 
 async def _postgres(url: str, *, create: bool, limits: DatabaseLimits) -> Engine:
