@@ -94,6 +94,8 @@ class DrainingServer(uvicorn.Server):
         if sig == signal.SIGTERM and not self.should_exit:
             self._is_draining = True
             self.config.leave()
+            # uvicorn would do it within a second.
+            self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
         super().handle_exit(sig, frame)
 
     async def main_loop(self) -> None:
