@@ -3,6 +3,7 @@ import pytest
 from tests.store_contract.samples import account, api, client, credential, issuer, key
 from tokenbooth.server.records import Change
 from tokenbooth.server.stores.contract import NotFound
+from tokenbooth.server.stores.queries import changes
 
 
 async def test_a_new_store_stands_at_zero(store):
@@ -88,11 +89,13 @@ async def test_forgets_changes_after_an_hour(filled, clock):
     assert [change.id for change in await filled.changes_since(4)] == ["ada"]
 
 
-async def test_forgets_changes_beyond_the_last_ten_thousand(store):
+async def test_forgets_changes_beyond_the_last_ten_thousand(store, monkeypatch):
+    assert changes.REMEMBERED_CHANGES == 10_000
+    monkeypatch.setattr(changes, "REMEMBERED_CHANGES", 100)
     await store.add_key(key())
-    many = [key()] * 5000
+    many = [key()] * 50
     await store.replace_keys(many)
     await store.replace_keys(many)
 
     assert await store.changes_since(0) is None
-    assert len(await store.changes_since(1)) == 10_000
+    assert len(await store.changes_since(1)) == 100

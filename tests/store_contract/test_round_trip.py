@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import anyio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +22,6 @@ from tokenbooth.server.records import (
     StoredKey,
 )
 from tokenbooth.server.stores.contract import AlreadyExists, NotFound
-from tokenbooth.server.stores.sql import open_store
 
 # PostgreSQL stores no NUL in text; what comes in from outside is checked before it comes here.
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -131,7 +129,7 @@ steps = st.one_of(
         st.sampled_from(["add_credential", "replace_credential", "delete_credential"]), credentials
     ),
 )
-shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 
 
 @shared
@@ -149,30 +147,26 @@ shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], m
     st.lists(keys, unique_by=lambda each: (each.issuer, each.kid), max_size=3),
     st.lists(accounts, unique_by=lambda each: each.name, max_size=3),
 )
-def test_gives_back_what_was_stored(databases, issuers, apis, keys, accounts):
-    async def check():
-        store = await open_store(databases.migrated())
-        for each in issuers:
-            await store.add_issuer(each)
-        if all(each.name != "default" for each in issuers):
-            issuers.append(issuer(tag="own tag of thirteen characters"))
-            await store.add_issuer(issuers[-1])
-        for each in apis:
-            await store.add_api(each)
-        for each in keys:
-            await store.add_key(each)
-        for each in accounts:
-            await store.add_account(each)
+async def test_gives_back_what_was_stored(emptied, issuers, apis, keys, accounts):
+    store = await emptied()
+    for each in issuers:
+        await store.add_issuer(each)
+    if all(each.name != "default" for each in issuers):
+        issuers.append(issuer(tag="own tag of thirteen characters"))
+        await store.add_issuer(issuers[-1])
+    for each in apis:
+        await store.add_api(each)
+    for each in keys:
+        await store.add_key(each)
+    for each in accounts:
+        await store.add_account(each)
 
-        assert await store.list_issuers() == tuple(sorted(issuers, key=lambda each: each.name))
-        assert await store.list_apis() == tuple(sorted(apis, key=lambda each: each.name))
-        assert await store.list_keys() == tuple(
-            sorted(keys, key=lambda each: (each.created_at, each.issuer, each.kid))
-        )
-        assert await store.list_accounts() == tuple(sorted(accounts, key=lambda each: each.name))
-        await store.close()
-
-    anyio.run(check)
+    assert await store.list_issuers() == tuple(sorted(issuers, key=lambda each: each.name))
+    assert await store.list_apis() == tuple(sorted(apis, key=lambda each: each.name))
+    assert await store.list_keys() == tuple(
+        sorted(keys, key=lambda each: (each.created_at, each.issuer, each.kid))
+    )
+    assert await store.list_accounts() == tuple(sorted(accounts, key=lambda each: each.name))
 
 
 class Model:
@@ -248,31 +242,27 @@ async def _do(store, step, record):
 
 @shared
 @given(st.lists(steps, max_size=25))
-def test_behaves_like_a_dictionary_of_clients(databases, steps):
-    async def check():
-        store = await open_store(databases.migrated())
-        await store.add_account(Account(name="acme", created_at=0.0))
-        for name in ("default", "sandbox"):
-            await store.add_issuer(issuer(name))
-            for api_name in API_NAMES:
-                await store.add_api(api(api_name, issuer=name))
-        model, revision = Model(), await store.revision()
-        for step, record in steps:
-            expected = model.apply(step, record)
-            raised = None
-            try:
-                await _do(store, step, record)
-            except (AlreadyExists, NotFound) as error:
-                raised = type(error)
-            assert (step, raised) == (step, expected)
-            revision += expected is None
-        assert await store.revision() == revision
-        assert await store.list_clients() == model.listed()
-        for registered in model.listed():
-            assert await store.get_client(*_owner(registered.client)) == registered
-        await store.close()
-
-    anyio.run(check)
+async def test_behaves_like_a_dictionary_of_clients(emptied, steps):
+    store = await emptied()
+    await store.add_account(Account(name="acme", created_at=0.0))
+    for name in ("default", "sandbox"):
+        await store.add_issuer(issuer(name))
+        for api_name in API_NAMES:
+            await store.add_api(api(api_name, issuer=name))
+    model, revision = Model(), await store.revision()
+    for step, record in steps:
+        expected = model.apply(step, record)
+        raised = None
+        try:
+            await _do(store, step, record)
+        except (AlreadyExists, NotFound) as error:
+            raised = type(error)
+        assert (step, raised) == (step, expected)
+        revision += expected is None
+    assert await store.revision() == revision
+    assert await store.list_clients() == model.listed()
+    for registered in model.listed():
+        assert await store.get_client(*_owner(registered.client)) == registered
 
 
 def test_the_model_replaces_as_dataclasses_do():

@@ -2,45 +2,13 @@
 
 import asyncio
 
-import anyio
 import asyncpg
 import pytest
 
-from tests.postgres import PostgresDatabases, installed_versions, postgres_server
 from tests.store_contract.samples import api, client, issuer, revocation
 from tokenbooth.server.stores import schema
 from tokenbooth.server.stores.contract import AlreadyExists, StoreUnavailable
 from tokenbooth.server.stores.sql import open_store
-
-
-async def migrate(url):
-    await (await open_store(url)).close()
-
-
-@pytest.fixture(scope="module")
-def server():
-    with postgres_server(installed_versions()[-1]) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def databases(server):
-    databases = PostgresDatabases(server, prefix="own")
-    databases.make_template(lambda url: anyio.run(migrate, url))
-    return databases
-
-
-@pytest.fixture
-def url(databases):
-    return databases.migrated()
-
-
-@pytest.fixture
-async def store(url):
-    store = await open_store(url)
-    await store.add_issuer(issuer())
-    yield store
-    await store.close()
 
 
 async def kill_connections(url):

@@ -47,6 +47,13 @@ class Servers:
         limits = self.limits
         return await self._open(limits.statement_seconds, limits.lock_seconds)
 
+    async def connect_to_listen(self) -> asyncpg.Connection:
+        """Open a connection that says what it is for, so that the server's operator knows it."""
+        limits = self.limits
+        return await self._open(
+            limits.statement_seconds, limits.lock_seconds, name="tokenbooth listening"
+        )
+
     async def connect_to_migrate(self) -> asyncpg.Connection:
         """Open a connection whose statements may take long, and wait long for locks."""
         seconds = self.limits.migration_seconds
@@ -64,14 +71,18 @@ class Servers:
     async def _connect_for_pool(self, *_unused: object, **_neither: object) -> asyncpg.Connection:
         return await self.connect()
 
-    async def _open(self, statement: float, lock: float) -> asyncpg.Connection:
+    async def _open(
+        self, statement: float, lock: float, *, name: str = "tokenbooth"
+    ) -> asyncpg.Connection:
         count = len(self._each)
         # One after the other, and each in its share of the time: the driver itself would wait for
         # a first server that does not answer until there is no time left for the second.
         for place in range(count):
             number = (self._last_good + place) % count
             try:
-                connection = await self._open_one(self._each[number], count, statement, lock)
+                connection = await self._open_one(
+                    self._each[number], _settings(statement, lock, name), statement
+                )
             except (asyncpg.PostgresError, asyncpg.InternalClientError, OSError) as error:
                 may_be_elsewhere = is_lost(error) or isinstance(error, TimeoutError)
                 if place == count - 1 or not may_be_elsewhere:
@@ -82,23 +93,27 @@ class Servers:
         raise AssertionError("A URL names at least one server.")
 
     async def _open_one(
-        self, url: str, count: int, statement: float, lock: float
+        self, url: str, settings: dict[str, str], statement: float
     ) -> asyncpg.Connection:
-        async with asyncio.timeout(self.limits.connect_seconds / count):
+        async with asyncio.timeout(self.limits.connect_seconds / len(self._each)):
             connection = await asyncpg.connect(
                 url,
                 command_timeout=statement + _LONGER_SECONDS,
                 connection_class=Connection,
                 target_session_attrs=self._target,
-                server_settings={
-                    "application_name": "tokenbooth",
-                    "statement_timeout": _milliseconds(statement),
-                    "lock_timeout": _milliseconds(lock),
-                    "idle_in_transaction_session_timeout": _milliseconds(statement),
-                },
+                server_settings=settings,
             )
             await connection.execute(_DURABLE)
             return connection
+
+
+def _settings(statement: float, lock: float, name: str) -> dict[str, str]:
+    return {
+        "application_name": name,
+        "statement_timeout": _milliseconds(statement),
+        "lock_timeout": _milliseconds(lock),
+        "idle_in_transaction_session_timeout": _milliseconds(statement),
+    }
 
 
 def _milliseconds(seconds: float) -> str:

@@ -39,7 +39,7 @@ class PostgresListener:
             with contextlib.suppress(
                 asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
             ):
-                connection = await self._servers.connect()
+                connection = await self._servers.connect_to_listen()
                 try:
                     lost = asyncio.Event()
                     connection.add_termination_listener(lambda _connection, lost=lost: lost.set())

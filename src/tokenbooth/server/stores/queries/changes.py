@@ -24,21 +24,23 @@ def announce(
     Call it before anything else: it takes the feed's row lock, so that two changes never run
     side by side, and what the first one checks is still so when it writes.
     """
-    has_announced = False
-    for kind, issuer, name in announced:
-        has_announced = True
-        advanced = update(feed).values(revision=feed.c.revision + 1).returning(feed.c.revision)
-        revision = connection.execute(advanced).scalar_one()
-        connection.execute(
-            insert(changes),
-            {"revision": revision, "at": now, "kind": kind, "issuer": issuer, "id": name},
-        )
-        forgotten = or_(
-            changes.c.revision <= revision - REMEMBERED_CHANGES,
-            changes.c.at < now - REMEMBERED_SECONDS,
-        )
-        connection.execute(delete(changes).where(forgotten))
-    if has_announced and connection.dialect.name == "postgresql":
+    named = list(announced)
+    if not named:
+        return
+    advanced = update(feed).values(revision=feed.c.revision + len(named))
+    newest = connection.execute(advanced.returning(feed.c.revision)).scalar_one()
+    connection.execute(
+        insert(changes),
+        [
+            {"revision": revision, "at": now, "kind": kind, "issuer": issuer, "id": name}
+            for revision, (kind, issuer, name) in enumerate(named, newest - len(named) + 1)
+        ],
+    )
+    forgotten = or_(
+        changes.c.revision <= newest - REMEMBERED_CHANGES, changes.c.at < now - REMEMBERED_SECONDS
+    )
+    connection.execute(delete(changes).where(forgotten))
+    if connection.dialect.name == "postgresql":
         # Whoever listens hears of it when the transaction commits, and not before.
         connection.execute(_TELL)
 
