@@ -55,7 +55,15 @@ class Repeat:
 class Repeats:
     """What this process remembers of requests; the oldest goes first when it is full."""
 
-    __slots__ = ("_by_digest", "_capacity", "_certificate_header", "_heads", "_keyed", "_registry")
+    __slots__ = (
+        "_by_digest",
+        "_capacity",
+        "_certificate_header",
+        "_heads",
+        "_keyed",
+        "_registry",
+        "hits",
+    )
 
     def __init__(
         self, registry: Registry, *, capacity: int, certificate_header: bytes | None = None
@@ -64,6 +72,7 @@ class Repeats:
         self._capacity = capacity
         self._certificate_header = certificate_header  # whose worth depends on who sends it
         self._by_digest: dict[bytes, Repeat] = {}
+        self.hits = 0  # requests that repeated another
         self._heads: dict[bytes, None] = {}  # of requests that came in two pieces
         self._keyed = hashlib.blake2b(digest_size=_DIGEST_BYTES, key=os.urandom(32))
 
@@ -88,6 +97,7 @@ class Repeats:
             and caller.credential.is_valid_at(now)
         ):
             self._registry.hits += 1
+            self.hits += 1
             return repeat, issuer
         self._forget(digest)
         return None
