@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,11 +13,15 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import anyio
 import pytest
 
 from tokenbooth.cli.main import run
+from tokenbooth.server.bootstrap import open_booth
+from tokenbooth.server.settings import Settings
 
 PROGRAM = Path(sys.executable).with_name("tokenbooth")
+NEW = ("booth.db", "booth.db.key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,34 @@ class Ended:
 Command = Callable[..., Ended]
 
 
+@pytest.fixture(scope="session")
+def new_booth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as the first command makes it; making one takes ten times as long as copying."""
+    path = tmp_path_factory.mktemp("new_booth") / "booth.db"
+
+    async def make() -> None:
+        booth = await open_booth(Settings(database=f"sqlite:///{path}"))
+        await booth.close()
+
+    anyio.run(make)
+    return path
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_environment(new_booth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("TOKENBOOTH_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TOKENBOOTH_DATABASE", f"sqlite:///{tmp_path}/booth.db")
     monkeypatch.chdir(tmp_path)
+    for name in NEW:
+        shutil.copy(new_booth.with_name(name), tmp_path)
+
+
+@pytest.fixture
+def no_booth(tmp_path: Path) -> None:
+    """There is no database yet: the first command makes it."""
+    for name in NEW:
+        (tmp_path / name).unlink()
 
 
 @pytest.fixture

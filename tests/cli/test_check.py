@@ -31,6 +31,7 @@ def made(tokenbooth, tmp_path):
     return tmp_path
 
 
+@pytest.mark.usefixtures("no_booth")
 def test_makes_no_database_and_no_key(found, tmp_path):
     assert found()["database_missing"] == "advice"
     assert list(tmp_path.iterdir()) == []

@@ -37,6 +37,7 @@ def test_a_sealing_key_is_rotated_on_request(tokenbooth: Command) -> None:
     assert "next" not in signing(tokenbooth)
 
 
+@pytest.mark.usefixtures("no_booth")
 def test_a_list_says_how_old_keys_are_and_where_they_lie(tokenbooth: Command) -> None:
     for key in tokenbooth(*KEYS).data:
         assert 0 <= key["age"] < 60

@@ -7,6 +7,8 @@ from pysqlite3 import dbapi2 as sqlite
 
 from tokenbooth.server.stores.schema import HEAD
 
+pytestmark = pytest.mark.usefixtures("no_booth")
+
 
 @pytest.fixture
 def file(tmp_path):
