@@ -42,7 +42,7 @@ check: $(STAMPS)/dev ## Format, lint, types, layers
 	$(BIN)/lint-imports --no-logo
 
 pytest: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Run the tests (ARGS="tests/protocol -k scope")
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 again: $(STAMPS)/dev ## Run what failed last once more, one test at a time with the machine to itself
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
