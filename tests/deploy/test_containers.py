@@ -1,6 +1,7 @@
 """The image, and the composition of two nodes, PostgreSQL and nginx."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import yaml
 
 from tests.deploy.shipped import COMPOSE, CONTAINERFILE
 from tests.end_to_end.nginx import SHIPPED
-from tests.end_to_end.service import running
+from tests.end_to_end.service import eventually, running
+from tests.redis_servers import RedisServer, valkey
 from tokenbooth.cli.main import program
 from tokenbooth.cli.uvicorn_drain import FINISH_SECONDS
 
@@ -22,10 +24,10 @@ def composition():
     return yaml.safe_load(COMPOSE.read_text("utf-8"))
 
 
-def test_the_image_installs_by_hash_what_the_service_and_postgresql_need():
+def test_the_image_installs_by_hash_what_the_service_and_its_servers_need():
     lock = (TOP / "requirements" / "run.lock").read_text("utf-8")
     assert "--require-hashes --requirement /build/run.lock" in IMAGE
-    for package in ("uvicorn", "asyncpg", "greenlet", "hatchling"):
+    for package in ("uvicorn", "asyncpg", "greenlet", "redis", "hatchling"):
         assert re.search(rf"^{package}==[^ ]+ \\\n +--hash=sha256:", lock, re.MULTILINE), package
 
 
@@ -84,6 +86,30 @@ def test_the_composition_uses_the_configuration_of_nginx_that_these_tests_use():
     assert (COMPOSE.parent / mounted[0]).resolve() == SHIPPED
     (found,) = re.findall(r"s/([0-9.:]+)/booth:8080/", nginx["command"][2])
     assert SHIPPED.read_text("utf-8").count(found) == 1
+
+
+def test_the_cache_of_the_composition_has_the_password_that_the_nodes_use(tmp_path):
+    composed = composition()
+    cache, settings = composed["services"]["cache"], composed["x-booth"]["environment"]
+    assert settings["TOKENBOOTH_REDIS"] == "redis://cache:6379"
+    assert settings["TOKENBOOTH_REDIS_PASSWORD"] == "env:VALKEY_PASSWORD"
+    assert settings["VALKEY_PASSWORD"] == cache["environment"]["VALKEY_PASSWORD"]
+
+    # As Docker runs it, with a port and a socket of the test's own.
+    server = RedisServer(program=valkey(), folder=tmp_path)
+    own = f" --port {server.port} --dir {tmp_path} --unixsocket {server.socket}"
+    words = [word.replace("$$", "$") for word in cache["command"]]
+    path = f"{valkey().parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "VALKEY_PASSWORD": "of-the-file"}
+    with subprocess.Popen(
+        [*words[:2], words[2] + own], env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL
+    ) as process:
+        try:
+            eventually(server.socket.exists)
+            assert server.ask("PING").startswith(b"-NOAUTH")
+            assert server.ask("AUTH", "of-the-file") == b"+OK\r\n"
+        finally:
+            process.kill()
 
 
 def test_secrets_are_files_that_git_ignores():
