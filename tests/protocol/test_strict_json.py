@@ -21,6 +21,13 @@ def test_reads_every_object(members, ascii_only):
     assert parse_object(json.dumps(members, ensure_ascii=ascii_only).encode()) == members
 
 
+@given(st.dictionaries(TEXT, VALUE, max_size=5))
+def test_what_is_written_compactly_is_read_as_json_reads_it(members):
+    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+    read, expected = parse_object(text.encode()), json.loads(text)
+    assert (read, repr(read)) == (expected, repr(expected))  # 1 is not 1.0, nor True
+
+
 @given(st.binary(max_size=100) | st.text(alphabet='{}[]",:\\ud8eE0123456789tn-+.', max_size=40))
 def test_any_input_is_an_object_or_a_value_error(data):
     try:

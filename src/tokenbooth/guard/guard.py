@@ -283,7 +283,7 @@ class Guard:
         scopes: Scope | str | Iterable[str],
         certificate: Certificate,
     ) -> Steps[Caller]:
-        if not isinstance(headers, Mapping):
+        if type(headers) is not dict and not isinstance(headers, Mapping):
             headers = tuple(headers)  # read twice where there is a proof
         values = authorization_values(headers)
         if url and has_token_in_query(url):

@@ -62,16 +62,9 @@ def check_access_token(
 
 
 def _read(claims: VerifiedClaims) -> AccessToken:
-    audience = claims.get("aud")
-    if isinstance(audience, str):
-        audience = [audience]
-    if not isinstance(audience, list) or not audience:
-        raise TokenRefused("claim_missing", "aud")
-    if not all(isinstance(member, str) for member in audience):
-        raise TokenRefused("claim_invalid", "aud")
     return AccessToken(
         issuer=text_claim(claims, "iss"),
-        audience=tuple(audience),
+        audience=_audience(claims),
         subject=text_claim(claims, "sub"),
         client_id=text_claim(claims, "client_id"),
         scope=_scope(claims),
@@ -80,6 +73,17 @@ def _read(claims: VerifiedClaims) -> AccessToken:
         jti=text_claim(claims, "jti"),
         claims=claims,
     )
+
+
+def _audience(claims: VerifiedClaims) -> tuple[str, ...]:
+    audience = claims.get("aud")
+    if isinstance(audience, str):
+        return (audience,)
+    if not isinstance(audience, list) or not audience:
+        raise TokenRefused("claim_missing", "aud")
+    if not all(isinstance(member, str) for member in audience):
+        raise TokenRefused("claim_invalid", "aud")
+    return tuple(audience)
 
 
 def _scope(claims: VerifiedClaims) -> Scope:

@@ -24,8 +24,10 @@ def authorization_values(headers: Mapping[str, str] | Iterable[tuple[str, str]])
 
 def header_values(headers: Mapping[str, str] | Iterable[tuple[str, str]], wanted: str) -> list[str]:
     """Return every header of that lower-case name."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return [value for name, value in pairs if name.lower() == wanted]
+    # The first question answers the second for most, at a fifth of the time.
+    if type(headers) is dict or isinstance(headers, Mapping):
+        headers = headers.items()
+    return [value for name, value in headers if name.lower() == wanted]
 
 
 def read_authorization(values: Sequence[str]) -> tuple[str, str]:

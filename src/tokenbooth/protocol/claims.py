@@ -6,10 +6,14 @@ from typing import Any
 
 from tokenbooth.protocol.errors import TokenRefused
 
+_FAR_AWAY = 2**53  # seconds; whole numbers below are floats without loss
+
 
 def text_claim(claims: Mapping[str, Any], name: str, *, max_length: int | None = None) -> str:
     """Return a claim that must be a text and not empty; raises TokenRefused."""
     value = claims.get(name)
+    if type(value) is str and value and max_length is None:
+        return value
     if value is None:
         raise TokenRefused("claim_missing", name)
     if not isinstance(value, str) or not value:
@@ -22,6 +26,8 @@ def text_claim(claims: Mapping[str, Any], name: str, *, max_length: int | None =
 def time_claim(claims: Mapping[str, Any], name: str) -> float:
     """Return a claim that must be a moment in seconds since 1970; raises TokenRefused."""
     value = claims.get(name)
+    if type(value) is int and 0 <= value < _FAR_AWAY:
+        return float(value)
     if value is None:
         raise TokenRefused("claim_missing", name)
     # bool is an int in Python, and 1e999 is an infinite float in JSON.

@@ -273,10 +273,13 @@ def _bound_algorithm(public: PublicKey, alg: str | None) -> str:
 class KeySet:
     """Verification keys by name; keys that cannot be used were left out when it was read."""
 
-    __slots__ = ("_keys", "max_age")
+    __slots__ = ("_by_kid", "_keys", "max_age")
 
     def __init__(self, keys: Iterable[VerificationKey], *, max_age: float | None = None) -> None:
         self._keys = tuple(keys)
+        self._by_kid: dict[str | None, tuple[VerificationKey, ...]] = {None: self._keys}
+        for key in self._keys:
+            self._by_kid[key.kid] = (*self._by_kid.get(key.kid, ()), key)
         self.max_age = max_age  # seconds until it wants to be fetched anew; None: it does not say
 
     def __len__(self) -> int:
@@ -287,7 +290,7 @@ class KeySet:
 
     def candidates(self, kid: str | None, alg: str) -> tuple[VerificationKey, ...]:
         """Return the keys of that name for that algorithm; without a name, the only one."""
-        named = tuple(k for k in self._keys if k.is_for(alg) and kid in (None, k.kid))
+        named = tuple([key for key in self._by_kid.get(kid, ()) if key.is_for(alg)])
         # Without a kid there is no trying around: a second guess helps only an attacker.
         return named if kid is not None or len(named) == 1 else ()
 

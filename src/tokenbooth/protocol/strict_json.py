@@ -3,6 +3,8 @@
 import json
 from typing import Any, Never
 
+import msgspec
+
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
@@ -18,10 +20,23 @@ def _no_constant(name: str) -> Never:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_without_repetition, parse_constant=_no_constant)
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 def parse_object(unverified: bytes) -> dict[str, Any]:
     """Return the object's members; raises ValueError for anything but one strict JSON object."""
+    try:
+        quick = _decode(unverified)
+        # Written again it is the same only if nothing is repeated, and nothing in need of a look.
+        if type(quick) is dict and _encode(quick) == unverified:
+            return quick
+    except (ValueError, RecursionError):
+        pass  # the careful way says what is wrong, if anything is
+    return _parse_carefully(unverified)
+
+
+def _parse_carefully(unverified: bytes) -> dict[str, Any]:
     try:
         text = unverified.decode("utf-8")
         value = _DECODER.decode(text)
