@@ -1,5 +1,6 @@
 """A whole database as lines, and back, on any engine."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store_contract.samples import NOW, api, client, credential, issuer, revocation
+from tests.store_contract.test_audit import assert_is_chain, trail
 from tokenbooth.server.audit_records import Event, EventFilter
 from tokenbooth.server.records import StoredKey
 from tokenbooth.server.stores.archive import ArchiveRefused
@@ -76,6 +78,45 @@ async def test_overwrites_nothing(lines, store):
         await store.load(lambda: iter(lines), report=lambda _: None)
 
     assert [each.name for each in await store.list_apis()] == ["persons"]
+
+
+async def test_a_backup_shows_one_moment_while_another_node_writes(store, other_store, databases):
+    await store.add_issuer(issuer())
+    await store.add_api(api())
+    written, done = [], asyncio.Event()
+
+    async def write():
+        while not done.is_set():
+            name = f"c{len(written)}"
+            event = Event(type="client_created", at=NOW, actor="service", client_id=name)
+            await other_store.add_client(client(name), [credential(name, name)], audit=[event])
+            await other_store.replace_client(client(name), revoking=[revocation(name)])
+            written.append(name)
+            await asyncio.sleep(0)
+
+    writing = asyncio.create_task(write())
+    backups = []
+    for _ in range(3):
+        backups.append((len(written), await dumped(store), len(written)))
+        await asyncio.sleep(0.1)
+    done.set()
+    await writing
+
+    for before, lines, after in backups:
+        url = databases.empty()
+        await load(url, lines)
+        again = await open_store(url)
+        clients = await again.list_clients(limit=1000)
+        revoked = await again.find_revoked("default", written)
+        assert before <= len(revoked) <= len(clients) <= after + 1
+        assert all(len(each.credentials) == 1 for each in clients)
+        # Two changes a client, of which the last one may have had its first.
+        assert await again.revision() == 2 + len(clients) + len(revoked)
+        entries = await trail(again)
+        assert len(entries) == len(clients)
+        if entries:
+            assert assert_is_chain(entries) == await again.audit_head()
+        await again.close()
 
 
 SPOILED = {

@@ -271,3 +271,20 @@ async def test_another_session_may_end_ours_at_any_moment(store, url):
     there = [each.name for each in await store.list_apis()]
     assert acknowledged <= set(there)
     assert await store.revision() == 1 + len(there)
+
+
+async def test_a_backup_whose_connection_is_lost_is_not_begun_anew_in_the_middle(store, server):
+    lines = []
+
+    def write(line):
+        lines.append(line)
+        if len(lines) == 3:
+            server.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'tokenbooth'"
+            )
+
+    with pytest.raises(StoreUnavailable, match="start it again"):
+        await store.dump(write, report=lambda _: None)
+
+    assert sum(b"tokenbooth_backup" in line for line in lines) == 1

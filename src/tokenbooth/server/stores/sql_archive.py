@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import Connection
 
 from tokenbooth.server.stores import archive
+from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.stores.sql_people import SqlChanges
 
 
@@ -14,9 +15,15 @@ class SqlArchive(SqlChanges):
     async def dump(
         self, write: Callable[[bytes], object], *, report: Callable[[int], None]
     ) -> None:
-        made_at = self._clock.now()
+        made_at, has_begun = self._clock.now(), False
 
         def dump(connection: Connection) -> None:
+            nonlocal has_begun
+            if has_begun:  # lines that were written cannot be taken back
+                raise StoreUnavailable(
+                    "The connection was lost in the middle of the backup; start it again."
+                )
+            has_begun = True
             for line in archive.write(connection, made_at=made_at, report=report):
                 write(line)
 

@@ -1,0 +1,85 @@
+"""Tables are brought up to date beside nodes that are at work, and nobody waits long for it."""
+
+import asyncio
+import contextlib
+
+import asyncpg
+import pytest
+
+from tests.store_contract.samples import api, client, credential, issuer
+from tests.store_contract.test_migrations import command, move
+from tokenbooth.server.stores.contract import StoreUnavailable
+from tokenbooth.server.stores.limits import DatabaseLimits
+from tokenbooth.server.stores.schema_state import schema_state
+from tokenbooth.server.stores.sql import open_store
+
+WAITING = """
+    SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE datname = current_database() AND NOT granted AND locktype = 'relation'
+"""
+
+
+@pytest.fixture
+async def old_url(databases):
+    """A database as an older version left it, with a credential in it."""
+    url = databases.empty()
+    store = await open_store(url)
+    await store.add_issuer(issuer())
+    await store.add_api(api())
+    await store.add_client(client(), [credential()])
+    await store.close()
+    await move(url, command.downgrade, "0002")
+    return url
+
+
+@contextlib.asynccontextmanager
+async def long_transaction(url):
+    """Somebody who reads credentials, and takes long."""
+    reader = await asyncpg.connect(url)
+    try:
+        async with reader.transaction():
+            await reader.fetch("SELECT id FROM credentials")
+            yield
+    finally:
+        await reader.close()
+
+
+async def until(ask):
+    async with asyncio.timeout(60):
+        for _ in range(6000):
+            if await ask():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_a_migration_that_waits_for_a_lock_lets_others_go_first(old_url):
+    limits = DatabaseLimits(migration_lock_seconds=0.5)
+    node = await asyncpg.connect(old_url)
+    watching = await asyncpg.connect(old_url)
+    async with long_transaction(old_url):
+        migrating = asyncio.create_task(open_store(old_url, limits=limits))
+        await until(lambda: watching.fetchval(WAITING))
+
+        # The long transaction does not end meanwhile, so they would wait for ever behind it.
+        async with asyncio.timeout(60):
+            assert await node.fetchval("SELECT label FROM credentials") == ""
+            await node.execute("UPDATE credentials SET label = 'Ada'")
+        assert not migrating.done()
+
+    store = await migrating
+    (registered,) = (await store.get_client("default", "ada")).credentials
+    assert registered.label == "Ada"
+    await store.close()
+    await node.close()
+    await watching.close()
+
+
+async def test_a_migration_that_gets_no_lock_changes_nothing_and_says_so(old_url):
+    limits = DatabaseLimits(migration_lock_seconds=0.1, migration_tries=2)
+    async with long_transaction(old_url):
+        with pytest.raises(StoreUnavailable, match="others held their locks all the time"):
+            await open_store(old_url, limits=limits)
+
+    assert (await schema_state(old_url)).database == "0002"
+    await (await open_store(old_url)).close()
+    assert (await schema_state(old_url)).is_up_to_date
