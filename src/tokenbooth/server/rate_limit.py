@@ -20,7 +20,7 @@ from tokenbooth.server.settings import Settings
 CAPACITY = 50_000  # names that a meter remembers, about 10 MB
 # A household or a machine gets a /64; counting single addresses in it would count nothing.
 _IPV6_PREFIX = 64
-_LONGEST_NAME = 200  # of clients; longer ones are what strangers make up
+_LONGEST_NAME = 64  # of clients, in memory and on the way to others; longer ones are digested
 
 
 class Meter:

@@ -1,6 +1,8 @@
 """The ways to Valkey and Redis: passwords, sockets, TLS, and servers that cannot be used."""
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -188,3 +190,15 @@ async def test_check_finds_a_password_for_nothing(database):
     findings = await check_everything(variables)
 
     assert any("TOKENBOOTH_REDIS_PASSWORD" in each.seen for each in findings)
+
+
+def test_a_driver_that_is_missing_is_told_before_anything_starts(tmp_path):
+    code = "import sys; sys.modules['redis'] = None; from tokenbooth.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "serve", "--redis", "redis://127.0.0.1:9"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "pip install 'tokenbooth[server,redis]'" in done.stderr
+    assert list(tmp_path.iterdir()) == []

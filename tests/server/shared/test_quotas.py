@@ -218,3 +218,23 @@ async def test_a_full_server_is_away_and_refuses_nobody(node, server):
         assert one.service.shared.link.away_because == "full"
         server.ask("CONFIG", "SET", "maxmemory", "0")
         await eventually(lambda: is_up(one))
+
+
+async def test_whatever_is_forgotten_when_no_more_than_a_percent_each_time_is_given_anew(
+    node, server
+):
+    client, flushes = limited(600), 5
+    async with node(server.url) as a, node(server.url) as b, node(server.url) as c:
+
+        async def ask(town):
+            return await take(town, client, 300)
+
+        async def forget():
+            for _ in range(flushes):
+                await anyio.sleep(0.02)
+                await anyio.to_thread.run_sync(server.ask, "FLUSHALL")
+
+        *granted, _ = await asyncio.gather(ask(a), ask(b), ask(c), forget())
+        rest = await take(a, client, 600) + await take(b, client, 600)
+
+    assert 600 - flushes * 3 * 6 <= sum(granted) + rest <= 600 + flushes * 6

@@ -14,9 +14,9 @@ import msgspec
 from tokenbooth.server.rate_limit import FailureBudgets
 from tokenbooth.server.shared.link import LISTEN_SECONDS, Ask, Away, Link, Reply
 
-# About 60 bytes a failure: at most 60 MB, under an attack from very many networks.
-MOST_ENTRIES = 10_000
-MOST_IN_ENTRY = 100
+# About 25 MB at most, under an attack from very many networks.
+MOST_ENTRIES = 20_000
+MOST_IN_ENTRY = 10
 _MOST_WAITING = 10_000
 _AT_ONCE = 200
 _MILLISECONDS = 1000

@@ -162,6 +162,9 @@ class Link:
                     await self._serve(follower, stack)
                 except (RedisError, OSError, TimeoutError, SecretUnavailable) as error:
                     self._lose(_meaning(error))
+                except Exception:  # noqa: BLE001 - an answer of a form that nobody foresaw
+                    self._log.exception("internal_error", address=self.address.shown)
+                    self._lose("internal_error")
                 finally:
                     self._connection = None
             follower.alone()
