@@ -10,6 +10,7 @@ from tokenbooth.protocol.assertion import ASSERTION_ALGORITHMS, PRIVATE_KEY_JWT
 from tokenbooth.protocol.client_auth import BASIC, POST
 from tokenbooth.protocol.dialects import STANDARD, Dialect, dialect_named
 from tokenbooth.protocol.dpop import PROOF_ALGORITHMS
+from tokenbooth.protocol.jwt import VerifiedClaims
 from tokenbooth.protocol.messages import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN
 from tokenbooth.protocol.token_exchange import TOKEN_EXCHANGE
 from tokenbooth.server.keyring import NO_KEYS, IssuerKeys
@@ -52,6 +53,10 @@ class IssuerView:
     metadata: bytes = field(repr=False)  # RFC 8414 §2, without the signed part
     # What discovery made of it with the signing key; goes with the view.
     documents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    # Whose signature was checked, by the token's digest, for `recognition` alone.
+    verified: dict[bytes, tuple[VerifiedClaims, str | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     mtls_url: str | None = None  # its place at the address for clients with certificates
     unusable: str | None = None  # why nothing of this issuer can be answered now
     # A new one for every view, so that others can tell views apart without keeping them alive.

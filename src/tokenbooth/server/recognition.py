@@ -1,15 +1,18 @@
 """Which of our tokens is this? Checks signature or seal, issuer and expiry, and asks no store."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tokenbooth.protocol.access_token import check_access_token
 from tokenbooth.protocol.errors import TokenRefused
-from tokenbooth.protocol.jwt import read_jwt, verify_jwt
+from tokenbooth.protocol.jwt import VerifiedClaims, read_jwt, verify_jwt
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.sealing import ACCESS_PREFIX, REFRESH_PREFIX, SealingKey
+
+_MOST_VERIFIED = 10_000  # tokens of an issuer, about 1.5 kB each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +49,8 @@ def recognise_refresh_token(unverified_token: Secret, issuer: IssuerView, now: f
 
 
 def _signed(text: str, issuer: IssuerView, now: float) -> OurToken:
-    unverified = read_jwt(text)
-    key = issuer.keys.verification(unverified.kid, unverified.alg)
-    if key is None:
-        raise TokenRefused("unknown_key")
-    token = check_access_token(
-        verify_jwt(unverified, key), typ=unverified.typ, issuer=issuer.url, audience=None, now=now
-    )
+    claims, typ = _verified(text, issuer)
+    token = check_access_token(claims, typ=typ, issuer=issuer.url, audience=None, now=now)
     return OurToken(
         kind="access_token",
         client_id=token.client_id,
@@ -62,6 +60,23 @@ def _signed(text: str, issuer: IssuerView, now: float) -> OurToken:
         expires_at=token.expires_at,
         claims=token.claims,
     )
+
+
+def _verified(text: str, issuer: IssuerView) -> tuple[VerifiedClaims, str | None]:
+    """Check the signature, once for as long as the keys of the issuer stay as they are."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    seen = issuer.verified.get(digest)
+    if seen is not None:
+        return seen
+    unverified = read_jwt(text)
+    key = issuer.keys.verification(unverified.kid, unverified.alg)
+    if key is None:
+        raise TokenRefused("unknown_key")
+    verified = verify_jwt(unverified, key), unverified.typ
+    if len(issuer.verified) >= _MOST_VERIFIED:
+        del issuer.verified[next(iter(issuer.verified))]
+    issuer.verified[digest] = verified
+    return verified
 
 
 def _sealed(

@@ -36,6 +36,21 @@ async def test_an_active_token_is_described(town, token, clock):
     assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_a_token_that_was_active_before_expires_all_the_same(town, token, clock):
+    for passed, active in ((3599, True), (1, False)):
+        clock.travel(passed)
+        assert (await town.introspect(town.secret, token)).json()["active"] is active
+
+
+async def test_a_token_that_was_active_before_ends_with_its_key(town, token):
+    assert (await town.introspect(town.secret, token)).json()["active"] is True
+    for key in await town.store.list_keys():
+        if key.issuer == "default":
+            await town.store.delete_key("default", key.kid)
+
+    assert (await town.introspect(town.secret, token)).content == INACTIVE
+
+
 async def test_an_api_may_ask_about_the_tokens_for_it(town, token):
     api = await town.add_client("api", access={}, resource_server_for=("persons",))
 
