@@ -4,8 +4,15 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import requests
+
+from tests.end_to_end.service import Registered
 
 Call = Callable[[], object]
+ISSUED = {"grant_type": "client_credentials"}
 _PAUSE = 0.005
 
 
@@ -41,3 +48,29 @@ class Callers:
                 self.failures.append(f"{name}: {error!r}")
             else:
                 self.done[name] += 1
+
+
+def checked(answer: httpx2.Response | requests.Response) -> dict[str, Any]:
+    assert answer.status_code in (200, 201), (answer.status_code, answer.text)
+    return answer.json() if answer.content else {}
+
+
+def through_nginx(http: httpx2.Client, client: Registered, owner: Registered) -> dict[str, Call]:
+    """Calls over kept connections; those of the management API are sent once, not repeated."""
+    form = {"auth": client.basic}
+
+    def life_of_a_token() -> None:
+        token = checked(http.post("/oauth2/token", data=ISSUED, **form))["access_token"]
+        told = checked(http.post("/oauth2/introspect", data={"token": token}, **form))
+        assert told["active"] is True
+        assert http.post("/oauth2/revoke", data={"token": token}, **form).status_code == 200
+        told = checked(http.post("/oauth2/introspect", data={"token": token}, **form))
+        assert told == {"active": False}
+
+    token = checked(http.post("/oauth2/token", data=ISSUED, auth=owner.basic))["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def new_client() -> None:
+        checked(http.post("/api/v1/clients", json={"apis": ["persons"]}, headers=headers))
+
+    return {"life_of_a_token": life_of_a_token, "new_client": new_client}

@@ -1,7 +1,9 @@
 """Several nodes of the real program on one PostgreSQL, behind the nginx that deploy/ ships."""
 
 import contextlib
+import signal
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from tokenbooth.server.bootstrap import Booth
 T = TypeVar("T")
 
 AUTHORITY = make("CN=authority of the cluster", is_ca=True)
+FAIL_TIMEOUT = 2.0  # of nginx, for a node that did not answer
 SERVER = make("CN=proxy", issuer=AUTHORITY, addresses=["127.0.0.1"])
 
 
@@ -59,7 +62,8 @@ class Cluster:
 
     def manage(self, work: Callable[[Booth], Awaitable[T]]) -> T:
         """Do what the command line does, in this process."""
-        return manage(self.variables["TOKENBOOTH_DATABASE"], work, self.variables)
+        variables = {**self.variables, "TOKENBOOTH_MIGRATE": "on"}
+        return manage(self.variables["TOKENBOOTH_DATABASE"], work, variables)
 
     def add_api(self, name: str, scopes: str, issuer: str = "default") -> None:
         """Create an API; when nodes notice is for the test to wait for."""
@@ -99,9 +103,17 @@ class Cluster:
 
     def start(self, number: int, **variables: str) -> Service:
         """Start the node of that number, again on its own port."""
-        known = self.nodes[number] if number < len(self.nodes) else None
-        workers = known.workers if known else 1
-        return self._start(number, workers, known.port if known else free_port(), variables)
+        known = self.nodes[number]
+        return self._start(number, known.workers, known.port, variables)
+
+    def restart(self, number: int, **variables: str) -> None:
+        """As docs/operations.md says: wait until it serves again, and until proxies know."""
+        node = self.nodes[number]
+        node.process.send_signal(signal.SIGTERM)
+        node.process.wait(30)
+        node.http.close()
+        self.nodes[number] = self.start(number, **variables)
+        time.sleep(FAIL_TIMEOUT)
 
     def _start(self, number: int, workers: int, port: int, variables: dict[str, str]) -> Service:
         return start_service(

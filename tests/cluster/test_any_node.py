@@ -225,5 +225,5 @@ def test_requests_through_the_proxy_reach_every_node_once(three, client):
 
     assert {answer.status_code for answer in answers} == {200}
     ids = [answer.headers["x-request-id"] for answer in answers]
-    eventually(lambda: all(any(each in node.log for each in ids) for node in three.nodes))
-    assert all(sum(each in node.log for node in three.nodes) == 1 for each in ids)
+    eventually(lambda: all(sum(each in node.log for node in three.nodes) == 1 for each in ids))
+    assert all(any(each in node.log for each in ids) for node in three.nodes)

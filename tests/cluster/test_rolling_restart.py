@@ -1,6 +1,5 @@
 """Nodes are restarted one after the other under load, and no request is lost."""
 
-import signal
 import time
 from contextlib import ExitStack
 
@@ -9,14 +8,12 @@ import pytest
 import requests
 
 from tests.cluster.balancer import LOOK_SECONDS, Balancer
-from tests.cluster.callers import Call, Callers
-from tests.cluster.nodes import Cluster, cluster
+from tests.cluster.callers import ISSUED, Call, Callers, checked, through_nginx
+from tests.cluster.nodes import cluster
 from tests.end_to_end.service import Registered
 from tokenbooth.client import Secret, TokenSource
 
 DRAIN_SECONDS = 1.0
-FAIL_TIMEOUT = 2.0  # of nginx, for a node that did not answer
-ISSUED = {"grant_type": "client_credentials"}
 
 
 @pytest.fixture(scope="module")
@@ -26,42 +23,6 @@ def two(tmp_path_factory):
         tmp_path_factory.mktemp("rolling"), 1, 2, TOKENBOOTH_DRAIN_SECONDS=str(DRAIN_SECONDS)
     ) as started:
         yield started
-
-
-def restart(two: Cluster, number: int) -> None:
-    """As docs/operations.md says: wait until it serves, and until proxies know."""
-    node = two.nodes[number]
-    node.process.send_signal(signal.SIGTERM)
-    node.process.wait(30)
-    node.http.close()
-    two.nodes[number] = two.start(number)
-    time.sleep(FAIL_TIMEOUT)
-
-
-def checked(answer: httpx2.Response | requests.Response) -> dict[str, object]:
-    assert answer.status_code in (200, 201), (answer.status_code, answer.text)
-    return answer.json() if answer.content else {}
-
-
-def through_nginx(http: httpx2.Client, client: Registered, owner: Registered) -> dict[str, Call]:
-    """Calls over kept connections; those of the management API are sent once, not repeated."""
-    form = {"auth": client.basic}
-
-    def life_of_a_token() -> None:
-        token = checked(http.post("/oauth2/token", data=ISSUED, **form))["access_token"]
-        told = checked(http.post("/oauth2/introspect", data={"token": token}, **form))
-        assert told["active"] is True
-        assert http.post("/oauth2/revoke", data={"token": token}, **form).status_code == 200
-        told = checked(http.post("/oauth2/introspect", data={"token": token}, **form))
-        assert told == {"active": False}
-
-    token = checked(http.post("/oauth2/token", data=ISSUED, auth=owner.basic))["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-
-    def new_client() -> None:
-        checked(http.post("/api/v1/clients", json={"apis": ["persons"]}, headers=headers))
-
-    return {"life_of_a_token": life_of_a_token, "new_client": new_client}
 
 
 def behind_a_balancer(balancer: Balancer, client: Registered, stack: ExitStack) -> dict[str, Call]:
@@ -95,7 +56,7 @@ def test_no_request_is_lost(two):
         }
         callers = stack.enter_context(Callers(**calls).calling())
         for number in range(2):
-            restart(two, number)
+            two.restart(number)
 
     assert callers.failures == []
     assert {name for name in calls if callers.done[name] > 10} == set(calls)
