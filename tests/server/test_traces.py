@@ -196,6 +196,16 @@ def test_an_exporter_that_is_missing_is_told_at_the_start(monkeypatch, variables
         check_traces(Settings(traces="on"))
 
 
+async def test_uses_what_is_set_up_already(settings, clock, traces, monkeypatch):
+    # As `opentelemetry-instrument` does, which cannot be undone in this process.
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: traces.provider)
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "carrier_pigeon")
+    check_traces(Settings(traces="on"))
+    async with running(settings, clock, traces=service_tracing(Settings(traces="on"))) as town:
+        await ask(town)
+    assert [span.name for span in traces.spans] == ["POST /oauth2/token"]
+
+
 @pytest.mark.parametrize(
     ("variables", "name"),
     [

@@ -115,10 +115,7 @@ def service_tracing(settings: Settings) -> ServiceTracing | None:
     """Return what traces requests, if the settings say so; raises SettingsRefused."""
     if settings.traces == "off":
         return None
-    exporters = _exporters()
-    from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
-
-    own = _provider(exporters) if isinstance(get_tracer_provider(), ProxyTracerProvider) else None
+    own = None if _is_set_up() else _provider(_exporters())
     tracing = Tracing.of(own or True)
     if tracing is None:
         return None
@@ -132,16 +129,23 @@ def service_tracing(settings: Settings) -> ServiceTracing | None:
 
 def check_traces(settings: Settings) -> None:
     """Refuse to trace what nothing is installed for; raises SettingsRefused."""
-    if settings.traces == "on":
+    if settings.traces == "on" and not _is_set_up():
         _exporters()
 
 
-def _exporters() -> list[Any]:
-    """Return the classes that send traces, as the environment names them."""
+def _is_set_up() -> bool:
+    """Tell whether somebody has configured OpenTelemetry for this process already."""
     try:
         import_module("opentelemetry.sdk.trace")
     except ImportError as error:
         raise SettingsRefused(_NEEDS_SDK) from error
+    from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
+
+    return not isinstance(get_tracer_provider(), ProxyTracerProvider)
+
+
+def _exporters() -> list[Any]:
+    """Return the classes that send traces, as the environment names them."""
     wanted = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
     return [] if wanted == "none" else [_exporter(name.strip()) for name in wanted.split(",")]
 
@@ -168,8 +172,8 @@ def _provider(exporters: list[Any]) -> "TracerProvider":
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     attributes = {"service.version": __version__}
-    named = os.environ.get("OTEL_SERVICE_NAME") or os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in named:
+    others = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in others:
         attributes["service.name"] = "tokenbooth"
     provider = TracerProvider(resource=Resource.create(attributes))
     for exporter in exporters:
