@@ -21,8 +21,8 @@ from collections.abc import Iterable, Sequence
 from types import FrameType
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
+from tokenbooth.cli.uvicorn_workers import ReplacingSupervisor
 from tokenbooth.clock import SYSTEM_CLOCK
 
 FINISH_SECONDS = 15  # how long requests under way may take once nobody new is let in
@@ -113,7 +113,7 @@ class DrainingServer(uvicorn.Server):
         await asyncio.sleep(SETTLE_SECONDS)
 
 
-class DrainingSupervisor(Multiprocess):
+class DrainingSupervisor(ReplacingSupervisor):
     """Several processes that serve, and drain together; one that is replaced just ends."""
 
     def __init__(
