@@ -82,6 +82,17 @@ def test_pauses_grow_and_differ_so_that_clients_do_not_come_back_together() -> N
     assert pacing.before_try(1, asked) == pacing.before_go(1, asked) == 7.0
 
 
+def test_a_fleet_that_started_together_renews_apart() -> None:
+    drawn = [Pacing(spread=0.1).ahead(3600) for _ in range(200)]
+
+    assert 0 <= min(drawn) < 120
+    assert 240 < max(drawn) <= 360
+    assert Pacing().ahead(3600) == 0
+    token = Token(access_token="t", expires_at=0.0, scope=Scope())
+    held = hold(token, lifetime=3600, asked_at=0.0, received_at=1.0, ahead=300)
+    assert (held.renew_at, held.good_until) == (3240, 3600)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("7", 7.0), (" 120 ", 120.0), ("-1", None), ("soon", None), ("", None), ("1.5", None)],

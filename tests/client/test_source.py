@@ -167,6 +167,16 @@ def test_a_forked_child_fetches_for_itself_and_leaves_the_refresh_token_alone(
     assert asked()[2].form["grant_type"] == ["refresh_token"]
 
 
+def test_a_spread_renewal_comes_within_its_share_of_the_lifetime(make, clock, asked) -> None:
+    source = make(pacing=Pacing(spread=0.5))
+    first = source.token().access_token
+
+    clock.travel(3600 / 2 - 60 - 1)  # before the earliest moment
+    assert source.token().access_token == first
+    clock.travel(3600 / 2 + 2)  # after the latest
+    assert source.token().access_token != first
+
+
 def test_the_old_token_serves_while_renewal_fails(make, clock, server, asked) -> None:
     source = make()
     source.token()

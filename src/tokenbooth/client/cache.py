@@ -32,9 +32,12 @@ def margin(lifetime: float) -> float:
     return min(LONGEST_MARGIN, lifetime / 5)
 
 
-def hold(token: Token, *, lifetime: float, asked_at: float, received_at: float) -> HeldToken:
+def hold(
+    token: Token, *, lifetime: float, asked_at: float, received_at: float, ahead: float = 0.0
+) -> HeldToken:
     """Return the token with its moments; its life began at the latest when it was asked for.
 
+    It is renewed so many seconds earlier than it must.
     A server may hand out a token that is over, or nearly. It is served for a moment all the same:
     asking again at once would bring the same one, in a loop.
     """
@@ -42,5 +45,5 @@ def hold(token: Token, *, lifetime: float, asked_at: float, received_at: float) 
         end = received_at + HOLD_OF_EXPIRED
         return HeldToken(token=token, renew_at=end, good_until=end)
     good_until = asked_at + lifetime
-    renew_at = max(good_until - margin(lifetime), received_at + SHORTEST_HOLD)
+    renew_at = max(good_until - margin(lifetime) - ahead, received_at + SHORTEST_HOLD)
     return HeldToken(token=token, renew_at=renew_at, good_until=max(good_until, renew_at))

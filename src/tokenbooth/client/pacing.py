@@ -20,6 +20,13 @@ class Pacing:
     after_failure: float = 1.0  # until the next go; doubles with each one that fails
     after_refusal: float = 5.0  # the same, after a permanent refusal
     soft_wait: float = 2.0  # how long a renewal may keep a caller whose token is still good
+    # Renewal comes up to this share of the lifetime earlier than it must, at random: with 0.1 a
+    # fleet that started together spreads its requests over a tenth of the lifetime.
+    spread: float = 0.0
+
+    def ahead(self, lifetime: float) -> float:
+        """Return how many seconds before it must, a token is renewed."""
+        return _jitter.uniform(0.0, self.spread * lifetime) if self.spread else 0.0
 
     def before_try(self, tried: int, failure: Failure) -> float:
         """Return the pause before the next request of this go."""

@@ -137,7 +137,13 @@ class Renewal:
             scope=self.wish.scope if answer.scope is None else answer.scope,
         )
         received_at = self.clock.monotonic()
-        held = hold(token, lifetime=seconds, asked_at=asked_at, received_at=received_at)
+        held = hold(
+            token,
+            lifetime=seconds,
+            asked_at=asked_at,
+            received_at=received_at,
+            ahead=self.pacing.ahead(seconds),
+        )
         return Granted(held=held, refresh=self._kept(answer, refresh, asked_at))
 
     def _kept(
