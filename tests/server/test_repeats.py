@@ -225,6 +225,7 @@ async def test_the_uses_and_tokens_of_repeats_are_counted(town, secret):
     page = await town.http.get("/metrics")
     issued = [line for line in page.text.splitlines() if line.startswith(f"{_ISSUED}{{")]
     assert [float(line.rsplit(" ", 1)[1]) for line in issued] == [3.0]
+    assert "tokenbooth_repeats_total 2.0" in page.text.splitlines()
 
 
 async def test_a_client_that_asks_in_many_ways_pushes_out_no_other(town, secret):

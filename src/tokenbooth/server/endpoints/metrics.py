@@ -50,6 +50,7 @@ def note_own_state(service: Service) -> None:
     counted.follow(refusals.too_many, families.ACTIVITY_DROPPED, "too_many")
     counted.follow(refusals.lost, families.ACTIVITY_DROPPED, "database_away")
     counted.follow(registry.decided.made, families.DECISIONS_MADE)
+    counted.follow(service.repeats.hits, families.REPEATS)
     counted.set(registry.seen_at, families.REGISTRY_SEEN)
     counted.set(registry.revision, families.REGISTRY_REVISION)
     for family, ask in counted.asked.items():

@@ -71,6 +71,7 @@ CLIENT_LOOKUPS = _tokenbooth(
 DECISIONS_MADE = _tokenbooth(
     "decisions_made", "What a client may have, worked out anew; else it was remembered."
 )
+REPEATS = _tokenbooth("repeats", "Token requests that repeated an earlier one byte for byte.")
 STORE_SECONDS = Family(
     PREFIX + "store_call_duration_seconds",
     "How long the database took: one look-up, transaction or claim, waiting included.",
@@ -100,6 +101,7 @@ REDIS_LOSSES = _tokenbooth(
 COUNTED = (
     *(TOKEN_REQUESTS, TOKEN_SECONDS, TOKENS_ISSUED, INTROSPECTIONS, REVOCATIONS, RATE_LIMITED),
     *(HTTP_REQUESTS, HTTP_SECONDS, SIGN_INS, CLIENT_LOOKUPS, DECISIONS_MADE),
+    REPEATS,
     *(STORE_SECONDS, STORE_ERRORS, LOOP_LAG, ACTIVITY_DROPPED, UPKEEP_FAILURES),
     *(REDIS_CALLS, REDIS_LOSSES),
 )
