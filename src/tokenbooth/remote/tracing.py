@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NEEDS = "Traces need an extra: pip install 'tokenbooth[otel]'."
 
-# RFC 9110 §9, RFC 5789: any other word is a stranger's, and would make a name of its own.
+# Of HTTP. Any other word is a stranger's, and would make a name of its own.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 
 Attributes = Mapping[str, str | int]
