@@ -12,7 +12,8 @@ from collections.abc import Callable
 import msgspec
 
 from tokenbooth.server.rate_limit import FailureBudgets
-from tokenbooth.server.shared.link import LISTEN_SECONDS, Ask, Away, Link, Reply
+from tokenbooth.server.shared.link import LISTEN_SECONDS, Ask, Away, Link
+from tokenbooth.server.shared.pipeline import Reply
 
 # About 25 MB at most, under an attack from very many networks.
 MOST_ENTRIES = 20_000

@@ -34,8 +34,8 @@ from tokenbooth.protocol.secret import Secret
 from tokenbooth.remote.secret_source import SecretUnavailable
 from tokenbooth.server.logs import Logger
 from tokenbooth.server.redis_address import RedisAddress
+from tokenbooth.server.shared.pipeline import Pipeline, Reply, Word
 
-Reply = object  # whatever the server sent: bytes, int, None or a list of them
 Ask = Callable[..., Awaitable[Reply]]
 
 CONNECT_SECONDS = 1.0
@@ -45,6 +45,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 _STEADY_SECONDS = 10.0  # a connection that lasted so long was a good one
 _START_SECONDS = 2.0
+_IDLE_SECONDS = 15.0
 
 # Whether it can be written to by scripts at all: what is full, a replica or forbids it is away.
 _PROBE = "return redis.call('SET', KEYS[1], ARGV[1], 'EX', 60)"
@@ -99,8 +100,7 @@ class Link:
         self.away_because = "connecting"
         self._password = password
         self._log = log
-        self._connection: AbstractConnection | None = None
-        self._turn = asyncio.Lock()
+        self._pipeline: Pipeline | None = None
         self._lost = asyncio.Event()
         self._tried = asyncio.Event()
         self._told: bool | None = None
@@ -108,26 +108,20 @@ class Link:
     @property
     def is_up(self) -> bool:
         """Whether asking is worth while."""
-        return self._connection is not None
+        return self._pipeline is not None
 
-    async def ask(self, *command: str | int | bytes) -> Reply:
+    async def ask(self, *command: Word) -> Reply:
         """Return the answer; raises Away, at once while it is known to be away."""
-        connection = self._connection
-        if connection is None:
+        pipeline = self._pipeline
+        if pipeline is None:
             raise Away
-        async with self._turn:
-            if connection is not self._connection:  # lost while we stood in line
-                raise Away
-            self.calls += 1
-            try:
-                return await _exchange(connection, ANSWER_SECONDS, *command)
-            except (RedisError, OSError, TimeoutError) as error:
+        self.calls += 1
+        try:
+            return await pipeline.ask(*command)
+        except (RedisError, OSError, TimeoutError) as error:
+            if pipeline is self._pipeline:  # else it was lost by another question
                 self._lose(_meaning(error))
-                raise Away from error
-            except BaseException:
-                # Cancelled half-way: the next one to ask would read this one's answer.
-                self._lose("interrupted")
-                raise
+            raise Away from error
 
     @contextlib.asynccontextmanager
     async def running(self, follower: Follower) -> AsyncIterator[None]:
@@ -166,7 +160,7 @@ class Link:
                     self._log.exception("internal_error", address=self.address.shown)
                     self._lose("internal_error")
                 finally:
-                    self._connection = None
+                    self._pipeline = None
             follower.alone()
             self._tried.set()
             self._tell()
@@ -182,27 +176,40 @@ class Link:
         listening, other = await self._connect(stack)
         if server != other:
             raise Unusable("server_changed")
+        pipeline = Pipeline(asking, seconds=ANSWER_SECONDS)
+        reading = await stack.enter_async_context(pipeline.running())
         self._lost.clear()
 
         def caught_up() -> None:
-            self.server, self._connection = server, asking
+            self.server, self._pipeline = server, pipeline
             self.away_because = ""
             self._tried.set()
             self._tell()
 
-        async def ask(*command: str | int | bytes) -> Reply:
+        async def ask(*command: Word) -> Reply:
             return await _exchange(listening, LISTEN_SECONDS + ANSWER_SECONDS, *command)
 
         following = asyncio.create_task(follower.follow(ask, caught_up))
         lost = asyncio.create_task(self._lost.wait())
         try:
-            await asyncio.wait({following, lost}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                following.result()
+            await self._until_one_ends({reading, following, lost})
         finally:
             for task in (following, lost):
                 task.cancel()
             await asyncio.gather(following, lost, return_exceptions=True)
+
+    async def _until_one_ends(self, tasks: set[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+        """Wait, and raise what ended the first; a question now and then keeps idle lines open."""
+        while True:
+            ended, _ = await asyncio.wait(
+                tasks, timeout=_IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in ended:
+                task.result()
+            if ended:
+                return
+            with contextlib.suppress(Away):
+                await self.ask("PING")
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> tuple[AbstractConnection, str]:
         connection = self._new_connection()
@@ -246,7 +253,7 @@ class Link:
     def _lose(self, reason: str) -> None:
         self.losses += 1
         self.away_because = reason
-        self._connection = None
+        self._pipeline = None
         self._lost.set()
 
     def _tell(self) -> None:
@@ -260,9 +267,7 @@ class Link:
         self._told = self.is_up
 
 
-async def _exchange(
-    connection: AbstractConnection, seconds: float, *command: str | int | bytes
-) -> Reply:
+async def _exchange(connection: AbstractConnection, seconds: float, *command: Word) -> Reply:
     if not connection.is_connected:
         raise RedisConnectionError("closed")  # the driver would connect anew, to whomever
     async with asyncio.timeout(seconds):

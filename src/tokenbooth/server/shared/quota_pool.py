@@ -6,7 +6,8 @@ in every new pool unclaimed, so that most clients never need the database.
 """
 
 from tokenbooth.server.quota import PoolAway
-from tokenbooth.server.shared.link import Away, Link, Reply
+from tokenbooth.server.shared.link import Away, Link
+from tokenbooth.server.shared.pipeline import Reply
 
 _SLACK_SECONDS = 60
 
