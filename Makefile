@@ -71,6 +71,7 @@ lock: $(STAMPS)/uv ## Lock the dependencies of pyproject.toml (UPGRADE=1 for new
 	@$(MAKE) --no-print-directory $(STAMPS)/dev
 	$(NPM) lock
 
+	$(COMPILE) requirements/patroni.in --output-file requirements/patroni.lock
 venv: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Make .venv with all that development needs
 
 clean: ## Remove .venv and everything that was built
@@ -105,4 +106,16 @@ $(STAMPS)/system: $(STAMPS)/uv scripts/system-packages
 $(STAMPS)/node: $(STAMPS)/dev $(NODE)/package-lock.json
 	@echo "Installing the JavaScript libraries that the tests run"
 	@$(NPM) ci
+# What breaks things for them.
+$(STAMPS)/faults: $(STAMPS)/uv scripts/system-packages
+	@scripts/system-packages strace=strace faketime=faketime
+	@touch $@
+
+# What only the failover of PostgreSQL needs: apart from the rest, since it is much.
+$(STAMPS)/patroni: $(STAMPS)/uv requirements/patroni.lock scripts/system-packages
+	@scripts/system-packages etcd=etcd-server
+	@$(UV) venv --clear --python $(BIN)/python $(VENV)/patroni
+	@$(UV) pip install --python $(VENV)/patroni/bin/python --require-hashes --requirements requirements/patroni.lock
+	@touch $@
+
 	@touch $@
