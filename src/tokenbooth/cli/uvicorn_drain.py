@@ -31,7 +31,7 @@ CLOSE = (b"connection", b"close")
 
 _LOOK_SECONDS = 0.1
 _SO_ATTACH_FILTER = 26  # Linux, socket(7); Python has no name for it
-# A packet filter of four instructions: what opens a connection (SYN, RFC 9293 §3.1) is dropped.
+# A packet filter of four instructions: what opens a TCP connection (SYN) is dropped.
 _DROP_OPENINGS = b"".join(
     struct.pack("HBBI", *instruction)
     for instruction in ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFF))
