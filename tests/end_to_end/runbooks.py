@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.end_to_end.service import PROGRAM, environment
+from tests.end_to_end.service import environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
@@ -38,16 +38,19 @@ def runbooks() -> dict[str, Runbook]:
     return found
 
 
-def run_book(book: Runbook, folder: Path, instead: dict[str, str], **variables: str) -> str:
+def run_book(
+    book: Runbook, folder: Path, program: Path, instead: dict[str, str], **variables: str
+) -> str:
     """Run a section's commands to the end and return what they said; any that fails, fails.
 
-    `instead` names what this machine cannot do, with what stands in for it.
+    `program` is the folder of `tokenbooth`; `instead` names what this machine cannot do, with what
+    stands in for it.
     """
     script = book.script
     for command, other in instead.items():
         assert command in script, command
         script = script.replace(command, other)
-    path = f"{Path(PROGRAM).parent}:{environment()['PATH']}"
+    path = f"{program}:{environment()['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         stdout=subprocess.PIPE,

@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.runbooks import run_book, runbooks
 from tests.end_to_end.service import Registered, eventually, running, start_service
+from tests.end_to_end.warm_program import warm_program
 from tests.management.people.people import add, first_operator
 
 BOOKS = runbooks()
@@ -17,8 +18,8 @@ BOOKS = runbooks()
 class Site:
     """A service as the page supposes it: a client, an operator, and safe places for keys."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, program):
+        self.folder, self.program = folder, program
         self.safe = folder / "safe"
         self.safe.mkdir()
         self.settings = folder / "settings.toml"
@@ -41,7 +42,8 @@ class Site:
     def follow(self, heading, instead=None, **variables):
         """Do what a section says."""
         self.ran.add(heading)
-        return run_book(BOOKS[heading], self.folder, instead or {}, **self.variables | variables)
+        given = self.variables | variables
+        return run_book(BOOKS[heading], self.folder, self.program, instead or {}, **given)
 
     def is_refused(self, client):
         return self.service.token(client).status_code == 401
@@ -49,9 +51,11 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    made = Site(tmp_path_factory.mktemp("site"))
-    yield made
-    made.service.stop()
+    folder = tmp_path_factory.mktemp("site")
+    with warm_program(folder / "bin") as program:
+        made = Site(folder, program)
+        yield made
+        made.service.stop()
 
 
 def test_start(site):
