@@ -221,3 +221,27 @@ def test_a_driver_that_is_missing_is_told_before_anything_starts(tmp_path):
     assert done.returncode == 2
     assert "pip install 'tokenbooth[server,redis]'" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_check_finds_a_password_that_others_can_read(locked, database, tmp_path):
+    place = tmp_path / "password"
+    place.write_text("s3cret-p@ss")
+    place.chmod(0o644)
+    variables = {"TOKENBOOTH_REDIS": locked.url, "TOKENBOOTH_REDIS_PASSWORD": f"file:{place}"}
+    assert ("error", "redis_password_readable") in await found(variables, database)
+
+    place.chmod(0o600)
+    assert await found(variables, database) == []
+
+
+async def test_check_finds_an_address_with_a_password_in_a_file_for_all(locked, database, tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text(f'redis = "redis://:{PASSWORD}@127.0.0.1:{locked.port}"\n')
+    file.chmod(0o644)
+    findings = await check_everything(
+        {"TOKENBOOTH_DATABASE": f"sqlite:///{database}", "TOKENBOOTH_SETTINGS_FILE": str(file)}
+    )
+
+    told = next(each for each in findings if each.about == "settings_file_readable")
+    assert "password of Redis" in told.seen
+    assert "s3cret" not in repr(findings)

@@ -51,14 +51,25 @@ def _secret_files(settings: Settings) -> Iterator[tuple[Path, str, str]]:
     kind, _, place = (settings.sso_client_secret or "").partition(":")
     if kind == "file":
         yield Path(place), "sso_secret_readable", "secret for single sign-on"
-    if settings.settings_file and urlsplit(settings.database).password:
-        in_file, _ = read_settings_file(settings.settings_file, ["database"])
-        if in_file.get("database") == settings.database:
-            yield (
-                Path(settings.settings_file),
-                "settings_file_readable",
-                "settings file, which holds the database's password,",
-            )
+    kind, _, place = (settings.redis_password or "").partition(":")
+    if kind == "file":
+        yield Path(place), "redis_password_readable", "password of Redis"
+    if not settings.settings_file:
+        return
+    urls = {"database": settings.database, "redis": settings.redis or ""}
+    in_file, _ = read_settings_file(settings.settings_file, list(urls))
+    names = {"database": "the database", "redis": "Redis"}
+    held = [
+        names[setting]
+        for setting, url in urls.items()
+        if urlsplit(url).password and in_file.get(setting) == url
+    ]
+    if held:
+        yield (
+            Path(settings.settings_file),
+            "settings_file_readable",
+            f"settings file, which holds the password of {' and '.join(held)},",
+        )
 
 
 def _trusted_files(settings: Settings) -> Iterator[tuple[Path, str]]:
