@@ -61,10 +61,19 @@ def test_no_variable_of_kubernetes_is_taken_for_a_setting(found, kind):
     assert found[kind]["spec"]["template"]["spec"]["enableServiceLinks"] is False
 
 
-def test_a_pod_that_ends_finishes_its_requests(found):
+def test_a_pod_that_ends_serves_until_all_know_and_finishes_its_requests(found):
     pod = found["Deployment"]["spec"]["template"]["spec"]
-    pause = int(container_of(found["Deployment"])["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod["terminationGracePeriodSeconds"] > pause + FINISH_SECONDS
+    container = container_of(found["Deployment"])
+    drain = next(
+        float(each["value"])
+        for each in container["env"]
+        if each["name"] == "TOKENBOOTH_DRAIN_SECONDS"
+    )
+    probe = container["readinessProbe"]
+
+    assert pod["terminationGracePeriodSeconds"] > drain + FINISH_SECONDS
+    assert drain > probe["periodSeconds"] * probe["failureThreshold"]
+    assert "lifecycle" not in container  # a pause of its own would come on top
 
 
 def test_everything_is_about_the_same_pods(found):
