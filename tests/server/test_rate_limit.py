@@ -174,3 +174,85 @@ def test_no_more_pass_than_the_limit_and_what_came_back_since(limit, window, pau
             meter.note(1, now)
             passed += 1
     assert passed <= limit + math.ceil(limit * (now - 1000.0) / window + 1e-6)
+
+
+def four_workers(clock):
+    return FailureBudgets(per_client=20, per_source=300, window=300, clock=clock, workers=4)
+
+
+def test_alone_each_of_four_workers_has_a_fourth():
+    found = four_workers(TravelClock())
+
+    fail(found, 4)
+    assert found.spent(*ADA) is None
+    fail(found, 1)
+    assert found.spent(*ADA).seconds == 60
+
+
+def test_together_the_budget_is_whole():
+    found = four_workers(TravelClock())
+    found.count_together()
+
+    fail(found, 19)
+    assert found.spent(*ADA) is None
+    fail(found, 1)
+    assert found.spent(*ADA).seconds == 15
+
+
+def test_what_was_counted_together_is_not_given_anew_alone():
+    found = four_workers(TravelClock())
+    found.count_together()
+    fail(found, 18)
+    found.count_alone()
+
+    assert found.spent(*ADA) is not None
+
+
+def test_with_more_workers_than_failures_each_allows_one():
+    found = FailureBudgets(per_client=2, per_source=2, window=60, clock=TravelClock(), workers=8)
+    assert found.spent(*ADA) is None
+    fail(found, 1)
+
+    assert found.spent(*ADA) is not None
+
+
+def test_what_others_saw_counts_from_when_they_saw_it():
+    clock = TravelClock()
+    found = budgets(clock)
+    for _ in range(3):
+        found.heard(*ADA, age=15)
+    assert found.spent(*ADA).seconds == 5
+
+    clock.travel(5)
+    assert found.spent(*ADA) is None
+
+
+def test_what_others_saw_long_ago_counts_nothing():
+    found = budgets(TravelClock())
+    for _ in range(3):
+        found.heard(*ADA, age=60)
+
+    assert found.spent(*ADA) is None
+
+
+def test_every_failure_that_counts_is_told():
+    told = []
+    found = budgets(TravelClock())
+    found.on_failure = lambda *failure: told.append(failure)
+    found.note("default", "ada", "192.0.2.7")
+    found.note("default", "ada", "2001:db8::1")
+    found.note("default", "ada", "unknown")  # without an address, nobody is counted
+
+    assert told == [("default", "ada", "192.0.2.7"), ("default", "ada", "2001:db8::/64")]
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000, "\ud800", "ädä", ""])
+def test_whatever_a_name_is_it_counts_and_is_told_in_few_characters(name):
+    told = []
+    found = budgets(TravelClock())
+    found.on_failure = lambda *failure: told.append(failure)
+    fail(found, 3, ("default", name, "192.0.2.7"))
+
+    assert found.spent("default", name, "192.0.2.7") is not None
+    assert found.spent("default", f"{name}y", "192.0.2.7") is None
+    assert len(told[0][1].encode()) <= 64
