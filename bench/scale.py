@@ -1,11 +1,13 @@
 """`python -m bench.scale`: what a load needs, by arithmetic from measured figures.
 
-It prints the tables of docs/scale.md; `--write` puts them there, with the picture. `--figures FILE`
-takes over what `make bench ARGS="--json FILE"` measured; what it did not measure stays as it was.
+It prints the tables of docs/scale.md and the one of docs/operations.md; `--write` puts them there,
+with the picture. `--figures FILE` takes over what `make bench ARGS="--json FILE"` measured; what
+that has not stays as it was.
 """
 
 import argparse
 import json
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +20,12 @@ from tokenbooth.server.audit_windows import _MOST as KINDS_IN_A_WINDOW
 from tokenbooth.server.settings import Settings
 
 _TOP = Path(__file__).parents[1]
-PAGE = _TOP / "docs" / "scale.md"
+PAGES = {
+    _TOP / "docs" / "operations.md": ("sizing",),
+    _TOP / "docs" / "scale.md": (
+        "inputs", "loads", "habits", "breaks", "writes", "herd", "regions",
+    ),
+}  # fmt: skip
 PICTURE = _TOP / "docs" / "images" / "scale-herd.svg"
 FIGURES = Path(__file__).with_name("scale.json")
 
@@ -41,10 +48,12 @@ class Figures:
     source: str
     token_us: float
     opaque_us: float
+    rs256_us: float
     introspection_us: float
     feed_us: float
     guard_us: float
     commits_per_second: float
+    worker_mb: float
     client_bytes: float
     audit_bytes: float
     usage_bytes: float
@@ -57,20 +66,30 @@ class Figures:
     def measured_anew(self, run: dict[str, Any], source: str) -> Self:
         """Return them with what a run of the benchmark has."""
         found = {
-            name: value
-            for name, (part, row, column) in _IN_A_RUN.items()
-            if (value := _cell(run, part, row, column)) is not None
+            name: float(f"{value:.3g}")
+            for name, places in _IN_A_RUN.items()
+            for value in [next(filter(None, (_cell(run, *place) for place in places)), None)]
+            if value is not None
         }
         return replace(self, **found, source=source)
 
 
-# Where `make bench` has a figure: part, start of the row's name, column.
+# Where `make bench` has a figure: part, start of the row's name, column. Clients come once an hour:
+# a token for one of many costs more than the same request again and again.
+_LAST = ""
+_CPU = "calm CPU µs"
 _IN_A_RUN = {
-    "token_us": ("endpoints", "token, ES256", "calm CPU µs"),
-    "opaque_us": ("endpoints", "token, opaque", "calm CPU µs"),
-    "introspection_us": ("endpoints", "introspection, JWT", "calm CPU µs"),
-    "commits_per_second": ("endpoints", "refresh, rotated", "per second"),
-    "client_bytes": ("memory", "bytes for a client", "figure"),
+    "token_us": (("growth", _LAST, _CPU), ("endpoints", "token, ES256", _CPU)),
+    "opaque_us": (("endpoints", "token, opaque", _CPU),),
+    "rs256_us": (("endpoints", "token, RS256", _CPU),),
+    "introspection_us": (("endpoints", "introspection, ES256", _CPU),),
+    "guard_us": (("guard", "ES256", "seen µs"),),
+    "commits_per_second": (
+        ("endpoints", "refresh, rotated (writes), on PostgreSQL", "per second"),
+        ("endpoints", "refresh, rotated (writes)", "per second"),
+    ),
+    "worker_mb": (("startup", "idle worker", "figure"),),
+    "client_bytes": (("memory", "a client that asked", "figure"),),
 }
 
 
@@ -79,7 +98,10 @@ def _cell(run: dict[str, Any], part: str, row: str, column: str) -> float | None
     if table is None or column not in table["columns"]:
         return None
     at = table["columns"].index(column)
-    cell = next((cells[at] for cells in table["rows"] if str(cells[0]).startswith(row)), None)
+    found = [cells[at] for cells in table["rows"] if str(cells[0]).startswith(row)]
+    if not found:
+        return None
+    cell = found[-1] if row == _LAST else found[0]
     return float(cell) if isinstance(cell, int | float) else None
 
 
@@ -112,12 +134,13 @@ class Load:
 
     def nodes(self, figures: Figures) -> int:
         """Return how many nodes that takes, two at least."""
-        return max(2, -(-self.cores(figures) // (CORES * USED)).__int__())
+        return max(2, math.ceil(self.cores(figures) / (CORES * USED)))
 
 
 def tables(figures: Figures) -> dict[str, str]:
     """Return every table of the page by its name."""
     return {
+        "sizing": markdown(("", "takes"), _sizing(figures)),
         "inputs": markdown(("figure", "value"), _inputs(figures)),
         "loads": markdown(
             (
@@ -144,9 +167,50 @@ def tables(figures: Figures) -> dict[str, str]:
     }  # fmt: skip
 
 
+def _sizing(figures: Figures) -> Iterable[Row]:
+    usual = Settings()
+    tokens = 1e6 / 3600
+    yield "an ES256 token", f"1 of {_round(1e6 / figures.token_us)} a second and core"
+    yield "an opaque token", f"1 of {_round(1e6 / figures.opaque_us)}"
+    yield "an RS256 token", f"1 of {_round(1e6 / figures.rs256_us)}"
+    yield (
+        "a million clients with hourly tokens",
+        f"{tokens:.0f} requests a second: {share(tokens * figures.token_us / 1e6)} of a core",
+    )
+    yield (
+        "a refresh, a signed assertion",
+        f"1 of {_round(figures.commits_per_second)} commits a second, one by one",
+    )
+    yield (
+        "a worker",
+        (
+            f"{figures.worker_mb:.0f} MB, and {figures.client_bytes / 1000:.1f} kB for each client "
+            "that asks, up to `TOKENBOOTH_CLIENT_CACHE_SIZE`"
+        ),
+    )
+    yield (
+        "PostgreSQL",
+        f"up to {connections_of_a_worker(usual)} connections for each worker of each node",
+    )
+    yield (
+        "[Valkey or Redis](redis.md), to keep limits together",
+        "at most 64 MB, and two connections for each worker",
+    )
+
+
+def _round(value: float) -> str:
+    return f"{float(f'{value:.2g}'):,.0f}"
+
+
+def connections_of_a_worker(settings: Settings) -> int:
+    """Return how many a process may have: two pools, and one that listens."""
+    return 2 * settings.database_pool_size + 1
+
+
 def _inputs(figures: Figures) -> Iterable[Row]:
     yield "an ES256 token", f"{figures.token_us:g} µs of CPU"
     yield "an opaque token", f"{figures.opaque_us:g} µs"
+    yield "an RS256 token", f"{figures.rs256_us:g} µs"
     yield "an introspection of a JWT", f"{figures.introspection_us:g} µs"
     yield "a look of a guard at the revocation feed", f"{figures.feed_us:g} µs"
     yield "a token that a guard has seen before", f"{figures.guard_us:g} µs"
@@ -179,6 +243,14 @@ def _habits(figures: Figures) -> Iterable[Row]:
             small(load.cores(figures)),
             f"{load.nodes(figures)}",
         )
+    load = Load(calls=BILLION)
+    cores = load.cores(figures) + load.peak_calls * figures.introspection_us / 1e6
+    yield (
+        "60 calls, each of them introspected",
+        large(load.peak_tokens),
+        small(cores),
+        f"{max(2, math.ceil(cores / (CORES * USED)))}",
+    )
 
 
 def _writes(figures: Figures) -> Iterable[Row]:
@@ -198,7 +270,7 @@ def _breaks(figures: Figures) -> Iterable[Row]:
     load = Load(calls=BILLION)
     usual = Settings()
     workers = 2 * CORES
-    connections = workers * (2 * usual.database_pool_size + 1)
+    connections = workers * connections_of_a_worker(usual)
     audited = workers * KINDS_IN_A_WINDOW * DAY / usual.audit_window_seconds
     audit = min(audited, load.calls / load.calls_a_token) * figures.audit_bytes * 365
     usage = load.clients * 24 * usual.usage_kept_days * figures.usage_bytes
@@ -239,14 +311,16 @@ def share(value: float) -> str:
     return f"{value:.0%}" if value >= 0.01 or value == 0 else "under 1%"
 
 
-def in_page(text: str, figures: Figures) -> str:
+def in_page(page: Path, figures: Figures) -> str:
     """Return the page with its tables made anew, each between its two comments."""
-    for name, table in tables(figures).items():
+    text, made = page.read_text("utf-8"), tables(figures)
+    for name in PAGES[page]:
+        table = made[name]
         block = re.compile(rf"<!-- {name} -->\n.*?<!-- end -->", re.DOTALL)
         found = f"<!-- {name} -->\n{table}\n<!-- end -->"
         text, times = block.subn(lambda _, found=found: found, text)
         if times != 1:
-            raise ValueError(f"{PAGE.name} has no place for the table {name!r}, or several")
+            raise ValueError(f"{page.name} has no place for the table {name!r}, or several")
     return text
 
 
@@ -267,7 +341,8 @@ def main() -> None:
             print(f"\n{name}\n\n{table}")
         return
     FIGURES.write_text(json.dumps(asdict(figures), indent=2) + "\n", "utf-8")
-    PAGE.write_text(in_page(PAGE.read_text("utf-8"), figures), "utf-8")
+    for page in PAGES:
+        page.write_text(in_page(page, figures), "utf-8")
     PICTURE.write_text(draw(figures.token_us), "utf-8")
 
 

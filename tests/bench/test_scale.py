@@ -17,9 +17,9 @@ from tokenbooth.client.pacing import Pacing
 FIGURES = scale.Figures.load()
 
 
-def test_the_page_has_the_tables_that_the_program_makes():
-    page = scale.PAGE.read_text("utf-8")
-    assert scale.in_page(page, FIGURES) == page
+@pytest.mark.parametrize("page", scale.PAGES, ids=lambda page: page.name)
+def test_the_page_has_the_tables_that_the_program_makes(page):
+    assert scale.in_page(page, FIGURES) == page.read_text("utf-8")
 
 
 def test_the_picture_is_the_one_that_the_program_draws():
@@ -32,8 +32,12 @@ def test_figures_of_a_run_are_taken_over_and_the_others_stay(tmp_path):
         "parts": {
             "endpoints": {
                 "columns": ["endpoint", "calm CPU µs"],
-                "rows": [["token, ES256", 52.5], ["token, opaque", None]],
-            }
+                "rows": [["token, ES256", 40.0], ["token, opaque", None], ["token, RS256", 251]],
+            },
+            "growth": {
+                "columns": ["registered", "calm CPU µs"],
+                "rows": [["10", 40.0], ["1,000,000", 52.5]],
+            },
         },
     }
     (tmp_path / "run.json").write_text(json.dumps(run))
@@ -43,10 +47,11 @@ def test_figures_of_a_run_are_taken_over_and_the_others_stay(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        cwd=scale.PAGE.parents[1],
+        cwd=scale.FIGURES.parents[1],
     ).stdout
 
     assert "| an ES256 token | 52.5 µs of CPU |" in printed
+    assert "| an RS256 token | 251 µs |" in printed
     assert f"| an opaque token | {FIGURES.opaque_us:g} µs |" in printed
 
 
