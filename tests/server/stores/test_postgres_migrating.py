@@ -83,3 +83,45 @@ async def test_a_migration_that_gets_no_lock_changes_nothing_and_says_so(old_url
     assert (await schema_state(old_url)).database == "0002"
     await (await open_store(old_url)).close()
     assert (await schema_state(old_url)).is_up_to_date
+
+
+async def test_indexes_on_large_tables_are_built_while_others_write(old_url):
+    writer, watching = await asyncpg.connect(old_url), await asyncpg.connect(old_url)
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)"
+    name = "ix_clients_token_lifetime"
+    # Somebody who has written, and not yet committed: the build waits for the end of that.
+    async with writer.transaction():
+        await writer.execute("UPDATE clients SET name = 'Ada'")
+        opening = asyncio.create_task(open_store(old_url))
+        await until(lambda: watching.fetchval("SELECT to_regclass($1) IS NOT NULL", name))
+
+        # Whoever else writes waits for nobody, and another node starts without the index.
+        async with asyncio.timeout(60):
+            other = await open_store(old_url)
+            await other.add_client(client("eve"), [credential("cred2", "eve")])
+            await other.replace_client(client("eve", token_lifetime=300))
+        assert not opening.done()
+        assert not await watching.fetchval(valid, name)
+
+    store = await opening
+    for name in ("ix_clients_token_lifetime", "ix_credentials_expires_at"):
+        assert await watching.fetchval(valid, name)
+    for each in (store, other, writer, watching):
+        await each.close()
+
+
+async def test_an_index_that_was_not_finished_is_built_at_the_next_start(old_url):
+    await (await open_store(old_url)).close()
+    admin = await asyncpg.connect(old_url)
+    await admin.execute(
+        "UPDATE pg_index SET indisvalid = false"
+        " WHERE indexrelid = 'ix_credentials_expires_at'::regclass"
+    )
+    await admin.execute("DROP INDEX ix_clients_token_lifetime")
+
+    await (await open_store(old_url)).close()
+
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)"
+    for name in ("ix_credentials_expires_at", "ix_clients_token_lifetime"):
+        assert await admin.fetchval(valid, name)
+    await admin.close()

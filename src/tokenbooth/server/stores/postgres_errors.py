@@ -32,13 +32,15 @@ _MEANINGS = {
 
 def sqlstate(error: BaseException) -> str:
     """Return PostgreSQL's code of what went wrong; nothing when it never answered."""
+    codes = (getattr(cause, "sqlstate", None) for cause in _causes(error))
+    return next((code for code in codes if isinstance(code, str)), "")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        code = getattr(cause, "sqlstate", None)
-        if isinstance(code, str):
-            return code
+        yield cause
         cause = getattr(cause, "orig", None) or cause.__cause__
-    return ""
 
 
 def is_lost(error: BaseException) -> bool:
@@ -51,11 +53,11 @@ def is_lost(error: BaseException) -> bool:
     code = sqlstate(error)
     if code:
         return code.startswith("08") or code in _LOST
-    if isinstance(error, TimeoutError):  # whoever asks has waited long enough
+    causes = list(_causes(error))
+    if any(isinstance(cause, TimeoutError) for cause in causes):  # we have waited long enough
         return False
-    return isinstance(
-        error, (OSError, asyncpg.InterfaceError, asyncpg.TargetServerAttributeNotMatched)
-    )
+    gone = (OSError, asyncpg.InterfaceError, asyncpg.TargetServerAttributeNotMatched)
+    return any(isinstance(cause, gone) for cause in causes)
 
 
 def is_standby(error: BaseException) -> bool:
@@ -92,11 +94,6 @@ def as_store_errors(url: str) -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise AlreadyExists("Something of that name is there already.") from error
-    except asyncpg.ClientConfigurationError as error:
-        raise StoreUnavailable(
-            f"The URL of the database {shown(url)} cannot be used: look at what follows its '?', "
-            "and at the files that it names."
-        ) from error
     except (
         SQLAlchemyError,
         PoolTimeout,
@@ -109,6 +106,11 @@ def as_store_errors(url: str) -> Iterator[None]:
             raise StoreError("A value is not one that a database can hold.") from error
         if isinstance(error, asyncpg.DataError):
             raise StoreError("A value is not one that a database can hold.") from error
+        if any(isinstance(cause, asyncpg.ClientConfigurationError) for cause in _causes(error)):
+            raise StoreUnavailable(
+                f"The URL of the database {shown(url)} cannot be used: look at what follows its"
+                " '?', and at the files that it names."
+            ) from error
         raise StoreUnavailable(f"The database {shown(url)} {_meaning(error)}.") from error
     except (OverflowError, UnicodeError) as error:
         raise StoreError("A value is not one that a database can hold.") from error
@@ -119,7 +121,9 @@ def _meaning(error: BaseException) -> str:
     if not code:
         if isinstance(error, (PoolTimeout, TimeoutError)):
             return "took too long"
-        if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        if any(
+            isinstance(each, asyncpg.TargetServerAttributeNotMatched) for each in _causes(error)
+        ):
             return "has no server that takes writes now"
         return "cannot be reached"
     return _MEANINGS.get(code) or _MEANINGS.get(code[:2]) or f"refused a statement ({code})"

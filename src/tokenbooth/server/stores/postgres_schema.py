@@ -4,6 +4,7 @@ import asyncio
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.schema import CreateIndex
 
 from tokenbooth.server.stores import schema
 from tokenbooth.server.stores.contract import StoreUnavailable
@@ -13,6 +14,8 @@ from tokenbooth.server.stores.postgres_errors import as_store_errors, is_lock_re
 from tokenbooth.server.stores.postgres_url import check_url, shown
 
 _MIGRATING = text("SELECT pg_advisory_xact_lock(7083114702)")
+_BUILDING = text("SELECT pg_try_advisory_lock(7083114703)")
+_BUILT = text("SELECT pg_advisory_unlock(7083114703)")
 _LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :milliseconds, true)")
 
 
@@ -28,6 +31,8 @@ async def prepare(servers: Servers, *, create: bool) -> None:
                 if not is_lock_refused(error):
                     raise
             else:
+                if create:
+                    await _build_indexes(engine)
                 return
             # Those who waited behind us go first now.
             await asyncio.sleep(servers.limits.migration_lock_seconds)
@@ -53,6 +58,24 @@ async def _prepare(connection: AsyncConnection, servers: Servers, *, create: boo
     patience = int(servers.limits.migration_lock_seconds * 1000)
     await connection.execute(_LOCK_TIMEOUT, {"milliseconds": str(patience)})
     await connection.run_sync(schema.migrate)
+
+
+async def _build_indexes(engine: AsyncEngine) -> None:
+    """Build what is missing while others read and write; they can do without it meanwhile."""
+    async with engine.connect() as connection:
+        # Outside any transaction: a build waits for all transactions that are older.
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        missing = await connection.run_sync(schema.missing_indexes)
+        if not missing or not (await connection.execute(_BUILDING)).scalar_one():
+            return  # or another node is at it
+        for index in await connection.run_sync(schema.missing_indexes):
+            # One that was not finished is of no use, and in the way.
+            await connection.execute(text(f'DROP INDEX CONCURRENTLY IF EXISTS "{index.name}"'))
+            made = str(CreateIndex(index).compile(dialect=connection.dialect))
+            await connection.execute(
+                text(made.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1))
+            )
+        await connection.execute(_BUILT)
 
 
 def migrating_engine(servers: Servers) -> AsyncEngine:

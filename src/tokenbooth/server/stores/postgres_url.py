@@ -1,7 +1,7 @@
 """Where a PostgreSQL database is: one URL as libpq reads it, which may name several servers."""
 
 from collections.abc import Iterator
-from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from tokenbooth.server.stores.contract import StoreUnavailable
 
@@ -43,7 +43,7 @@ def each_server(url: str) -> tuple[str, ...]:
     user, at, hosts = parts.netloc.rpartition("@")
     if "," in hosts:
         return tuple(
-            urlunsplit(parts._replace(netloc=f"{user}{at}{host}")) for host in hosts.split(",")
+            _with(parts, netloc=f"{user}{at}{host}", query=parts.query) for host in hosts.split(",")
         )
     named = option(url, "host")
     if hosts or named is None or "," not in named:
@@ -51,11 +51,20 @@ def each_server(url: str) -> tuple[str, ...]:
     ports = (option(url, "port") or "").split(",")
     kept = [part for part in parts.query.split("&") if part.split("=")[0] not in ("host", "port")]
     return tuple(
-        urlunsplit(parts._replace(query="&".join([*kept, *_place(host, port)])))
+        _with(parts, netloc=parts.netloc, query="&".join([*kept, *_place(host, port)]))
         for host, port in zip(
-            named.split(","), ports * (named.count(",") + 1 if len(ports) == 1 else 1), strict=False
+            named.split(","), _for_each(ports, named.count(",") + 1), strict=False
         )
     )
+
+
+def _with(parts: SplitResult, *, netloc: str, query: str) -> str:
+    # urlunsplit would leave out the slashes before an empty place.
+    return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
+
+
+def _for_each(ports: list[str], count: int) -> list[str]:
+    return ports * count if len(ports) == 1 else ports
 
 
 def _place(host: str, port: str) -> Iterator[str]:

@@ -2,9 +2,16 @@
 
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Index, inspect, text
 
 from tokenbooth.server.stores.contract import StoreUnavailable
+from tokenbooth.server.stores.tables import metadata
+
+_BUILT = text(
+    "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+    " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE indisvalid AND nspname = current_schema()"
+)
 
 # The newest file in migrations/versions.
 HEAD = "0004"
@@ -26,6 +33,21 @@ def migrate(connection: Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise StoreUnavailable(f"The database {_NEWER}") from error
+
+
+def missing_indexes(connection: Connection) -> list[Index]:
+    """Return the indexes that PostgreSQL lacks, or has begun to build and not finished.
+
+    Migrations leave out those on tables that may be large: building one in their transaction
+    would keep everybody from writing to its table until the end.
+    """
+    built = set(connection.scalars(_BUILT))
+    return [
+        index
+        for table in metadata.sorted_tables
+        for index in sorted(table.indexes, key=lambda each: str(each.name))
+        if index.name not in built
+    ]
 
 
 def not_up_to_date(shown: str, seen: str | None) -> StoreUnavailable:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from tokenbooth.server.stores import archive
 from tokenbooth.server.stores.contract import StoreUnavailable
@@ -32,6 +32,11 @@ class SqlArchive(SqlChanges):
     async def load(
         self, lines: Callable[[], Iterable[bytes]], *, report: Callable[[int], None]
     ) -> int:
-        return await self._engine.write(
-            lambda connection: archive.read(connection, lines(), report=report)
-        )
+        def load(connection: Connection) -> int:
+            rows = archive.read(connection, lines(), report=report)
+            if connection.dialect.name == "postgresql":
+                # Until it knows how much there is, it looks things up the slow way.
+                connection.execute(text("ANALYZE"))
+            return rows
+
+        return await self._engine.write(load)
