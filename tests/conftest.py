@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -15,6 +16,12 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 # Some hundred processes are started here, each of which would compile a thousand modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Thousands of databases are written; where there is room for them in memory, no disk is waited for.
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
+ROOM_BYTES = 6 * 1024**3
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 # A deadline per example would measure the machine. In CI the examples are the same in every run.
 settings.register_profile("local", deadline=None)
