@@ -17,6 +17,7 @@ from typing import Any, Self
 from bench.scale_picture import draw
 from bench.scale_scenes import herd_rows, regions_rows
 from tokenbooth.server.audit_windows import _MOST as KINDS_IN_A_WINDOW
+from tokenbooth.server.checks.postgres import connections_of_a_worker
 from tokenbooth.server.settings import Settings
 
 _TOP = Path(__file__).parents[1]
@@ -200,11 +201,6 @@ def _sizing(figures: Figures) -> Iterable[Row]:
 
 def _round(value: float) -> str:
     return f"{float(f'{value:.2g}'):,.0f}"
-
-
-def connections_of_a_worker(settings: Settings) -> int:
-    """Return how many a process may have: two pools, and one that listens."""
-    return 2 * settings.database_pool_size + 1
 
 
 def _inputs(figures: Figures) -> Iterable[Row]:

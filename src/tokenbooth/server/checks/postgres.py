@@ -51,7 +51,7 @@ def _durability(values: Mapping[str, str], settings: Settings) -> Iterator[Findi
             "The database server acknowledges before it has written; our sessions ask for more.",
             "Set synchronous_commit = on there, lest another program relies on it.",
         )
-    wanted = settings.workers * (_WAYS * settings.database_pool_size + _LISTENING)
+    wanted = settings.workers * connections_of_a_worker(settings)
     allowed = int(values.get("max_connections", wanted))
     if wanted > allowed:
         yield warning(
@@ -60,6 +60,11 @@ def _durability(values: Mapping[str, str], settings: Settings) -> Iterator[Findi
             f"Raise max_connections above {wanted} times the number of nodes, or take fewer "
             "workers.",
         )
+
+
+def connections_of_a_worker(settings: Settings) -> int:
+    """Return how many connections one process may have at once."""
+    return _WAYS * settings.database_pool_size + _LISTENING
 
 
 def _is_near(url: str) -> bool:
