@@ -1,41 +1,47 @@
-"""Real services with known clients, in processes of their own."""
+"""Our service with known clients, on a database of its own."""
 
 import asyncio
 import contextlib
-import os
-import signal
-import socket
-import subprocess
+import json
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from bench.cores import SERVER, stay_on
+from bench.cores import SERVER
+from bench.processes import Server, free_port, running
+from tokenbooth.management.clients.certificates import subject_proof
 from tokenbooth.management.clients.clients import create_client
+from tokenbooth.management.clients.public_keys import read_keys
 from tokenbooth.management.service.apis import create_api
 from tokenbooth.management.service.issuers import create_issuer
+from tokenbooth.protocol.keys import SigningKey, generate_key
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.records import DEFAULT_ISSUER
 from tokenbooth.server.settings import Settings
 
 AUDIENCE = "https://api.example.com"
 CLIENT_ID = "bench-client"
+KEY_CLIENT_ID = "bench-key-client"
+TLS_CLIENT_ID = "bench-tls-client"
+TLS_CLIENT_HOST = "client.example.com"
 SCOPES = "persons:read persons:write"
-ISSUERS = ("ES256", "EdDSA", "RS256", "opaque", "refresh")
-
-_PATIENCE = 20.0
+ISSUERS = ("ES256", "EdDSA", "RS256", "PS256", "opaque", "refresh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """A running server."""
+class Prepared:
+    """A database that holds an issuer and a client for each kind of token."""
 
-    pid: int
-    port: int
-    started_in: float  # seconds until it answered
+    url: str
+    master_key: Path
+    secrets: dict[str, str]  # of `CLIENT_ID`, by kind
+    key: SigningKey  # of `KEY_CLIENT_ID`, at the issuer for ES256
+
+    def form(self, kind: str) -> str:
+        """Return the usual token request for that kind."""
+        client = f"client_id={CLIENT_ID}&client_secret={self.secrets[kind]}"
+        return f"grant_type=client_credentials&{client}"
 
 
 def issuer_path(kind: str) -> str:
@@ -43,17 +49,31 @@ def issuer_path(kind: str) -> str:
     return "" if kind == "ES256" else f"/{kind.lower()}"
 
 
-def prepare(database: Path) -> dict[str, str]:
-    """Make a database with an issuer and client for each kind; return the secrets."""
-    return asyncio.run(_prepare(database))
+def prepare(database: Path) -> Prepared:
+    """Fill a new SQLite file."""
+    return prepare_on(f"sqlite:///{database}", database.with_name(f"{database.name}.key"))
 
 
-async def _prepare(database: Path) -> dict[str, str]:
-    booth = await open_booth(Settings.load({}, database=f"sqlite:///{database}"))
+def prepare_on(url: str, master_key: Path) -> Prepared:
+    """Fill a new database."""
+    return asyncio.run(_prepare(url, master_key))
+
+
+async def _prepare(url: str, master_key: Path) -> Prepared:
+    settings = Settings.load({}, database=url, master_key_file=str(master_key))
+    key = generate_key("ES256")
+    booth = await open_booth(settings)
     try:
-        return {kind: await _register(booth, kind) for kind in ISSUERS}
+        secrets = {kind: await _register(booth, kind) for kind in ISSUERS}
+        proofs = {
+            KEY_CLIENT_ID: read_keys(json.dumps(key.public.to_jwk())).proofs,
+            TLS_CLIENT_ID: (subject_proof("san_dns", TLS_CLIENT_HOST),),
+        }
+        for client_id, proof in proofs.items():
+            await create_client(booth, apis=["persons"], client_id=client_id, proofs=proof)
     finally:
         await booth.close()
+    return Prepared(url=url, master_key=master_key, secrets=secrets, key=key)
 
 
 async def _register(booth: Booth, kind: str) -> str:
@@ -64,7 +84,7 @@ async def _register(booth: Booth, kind: str) -> str:
             name=issuer,
             token_format="opaque" if kind == "opaque" else "jwt",
             refresh_tokens=kind == "refresh",
-            alg=kind if kind in ("EdDSA", "RS256") else "ES256",
+            alg="ES256" if kind in ("opaque", "refresh") else kind,
         )
     await create_api(booth, name="persons", audience=AUDIENCE, scopes=SCOPES, issuer=issuer)
     new = await create_client(booth, apis=["persons"], client_id=CLIENT_ID, issuer=issuer)
@@ -73,78 +93,31 @@ async def _register(booth: Booth, kind: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(database: Path, log: Path, **settings: str) -> Iterator[Server]:
-    """Run `tokenbooth serve` with one worker, its log going to a file."""
-    port = free_port()
-    environment = {f"TOKENBOOTH_{name.upper()}": value for name, value in settings.items()}
-    program = str(Path(sys.executable).with_name("tokenbooth"))
-    command = [program, "serve", "--port", str(port), "--database", f"sqlite:///{database}"]
-    with (
-        log.open("ab") as file,
-        _running(command, port, "/healthz", file, environment) as server,
-    ):
-        yield server
-
-
-@contextlib.contextmanager
-def greeting(log: Path) -> Iterator[Server]:
-    """Run the hello server."""
-    port = free_port()
-    command = [sys.executable, "-m", "bench.hello", str(port)]
-    with log.open("ab") as file, _running(command, port, "/", file) as server:
-        yield server
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def _running(
-    command: Sequence[str],
-    port: int,
-    path: str,
-    log: IO[bytes],
-    environment: dict[str, str] | None = None,
+def serving(
+    prepared: Prepared,
+    log: Path,
+    *options: str,
+    cores: set[int] = SERVER,
+    settings: dict[str, str] | None = None,
 ) -> Iterator[Server]:
-    kept = {name: value for name, value in os.environ.items() if "TOKENBOOTH_" not in name}
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        env={**kept, **(environment or {})},
-        stdout=log,
-        stderr=log,
-        preexec_fn=lambda: stay_on(SERVER),  # noqa: PLW1509 - this process has one thread
-    )
-    try:
-        _wait_until_it_answers(process, port, path, log)
-        yield Server(pid=process.pid, port=port, started_in=time.perf_counter() - begun)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    """Run `tokenbooth serve`, with one worker unless told otherwise, its log going to a file."""
+    port = free_port()
+    environment = {f"TOKENBOOTH_{name.upper()}": value for name, value in (settings or {}).items()}
+    environment["TOKENBOOTH_MASTER_KEY_FILE"] = str(prepared.master_key)
+    environment["TOKENBOOTH_DATABASE"] = prepared.url
+    program = str(Path(sys.executable).with_name("tokenbooth"))
+    command = [program, "serve", "--port", str(port), *options]
+    tls = "--tls-cert" in options
+    with running(
+        command, port=port, path="/healthz", log=log, environment=environment, cores=cores, tls=tls
+    ) as server:
+        yield server
 
 
-def _wait_until_it_answers(
-    process: "subprocess.Popen[bytes]", port: int, path: str, log: IO[bytes]
-) -> None:
-    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
-    end = time.perf_counter() + _PATIENCE
-    while time.perf_counter() < end and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as link:
-            link.settimeout(_PATIENCE)
-            link.sendall(request)
-            if link.recv(65_536).startswith(b"HTTP/1.1 200"):
-                return
-        time.sleep(0.005)
-    raise RuntimeError(f"The server did not start; its log ends: {_tail(log)}")
-
-
-def _tail(log: IO[bytes]) -> str:
-    return Path(log.name).read_text("utf-8", "replace")[-2000:]
+@contextlib.contextmanager
+def greeting(log: Path, *, tls: tuple[str, str] | None = None) -> Iterator[Server]:
+    """Run the hello server, with the certificate and key that are given."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.hello", str(port), *(tls or ())]
+    with running(command, port=port, log=log, tls=tls is not None) as server:
+        yield server

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 from bench.booths import CLIENT_ID, prepare, serving
-from bench.table import Table, number
+from bench.progress import Progress
+from bench.rounds import Pace
+from bench.table import Table
 from tokenbooth.client import TokenSource
 from tokenbooth.protocol.secret import Secret
 from tokenbooth.remote.fetch import HttpFetch, Request, Response
@@ -30,26 +32,27 @@ class _CountingFetch:
         return self._fetch(request)
 
 
-def measure(folder: Path) -> Table:
+def run(folder: Path, _pace: Pace, progress: Progress) -> Table:
     """Measure against a real service."""
-    table = Table(title="Client (goal: at hand ≤ 2 µs; cold 1 request)", columns=("what", "figure"))
-    secret = Secret(prepare(folder / "client.db")["ES256"])
-    with serving(folder / "client.db", folder / "client.log") as server:
+    table = Table(title="Client", columns=("what", "figure"))
+    prepared = prepare(folder / "client.db")
+    with serving(prepared, folder / "client.log") as server:
+        progress.say("100 threads and 100 tasks at once")
         fetch = _CountingFetch()
         source = TokenSource(
             issuer=f"http://127.0.0.1:{server.port}",
             client_id=CLIENT_ID,
-            secret=secret,
+            secret=Secret(prepared.secrets["ES256"]),
             fetch=fetch,
         )
         cold = _ask_cold(source)
         at_hand = [_at_hand(source) for _ in range(_ROUNDS)]
         at_hand_async = [asyncio.run(_at_hand_async(source)) for _ in range(_ROUNDS)]
-    table.add("token at hand, token(), µs", number(statistics.median(at_hand)))
-    table.add("token at hand, await atoken(), µs", number(statistics.median(at_hand_async)))
+    table.add("token at hand, token(), µs", statistics.median(at_hand))
+    table.add("token at hand, await atoken(), µs", statistics.median(at_hand_async))
     asking = f"{_ASKING} threads and {_ASKING} tasks, cold"
-    table.add(f"{asking}: token requests", str(fetch.token_requests))
-    table.add(f"{asking}: ms until all have the token", number(cold * 1e3))
+    table.add(f"{asking}: token requests", fetch.token_requests)
+    table.add(f"{asking}: ms until all have the token", cold * 1e3)
     return table
 
 

@@ -1,8 +1,9 @@
-"""Which core does what: servers on the first, everything that measures on the second."""
+"""Which core does what: servers on the first, everything that measures on the last."""
 
 import os
 
 _CORES = sorted(os.sched_getaffinity(0))
+EVERY = set(_CORES)
 SERVER = {_CORES[0]}
 BENCH = {_CORES[-1]}
 

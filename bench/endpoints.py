@@ -2,127 +2,164 @@
 
 import base64
 import contextlib
+import itertools
 import json
-import statistics
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from bench.booths import CLIENT_ID, greeting, issuer_path, prepare, serving
-from bench.load import Load, NextRequest, Target, ask, chained, get, post, run_load, same
-from bench.raw import microseconds, raw_operations
-from bench.table import Table, number
+import trustme
 
-HELLO = "hello: one HTTP exchange"
-_TOKEN = "/oauth2/token"
+from bench.booths import (
+    CLIENT_ID,
+    KEY_CLIENT_ID,
+    TLS_CLIENT_HOST,
+    TLS_CLIENT_ID,
+    Prepared,
+    greeting,
+    issuer_path,
+    prepare,
+    prepare_on,
+    serving,
+)
+from bench.load import NextRequest, Target, ask, ask_all, chained, get, post, same, to
+from bench.postgres import postgres
+from bench.processes import Server
+from bench.progress import Progress
+from bench.rounds import BY_CPU, FAILED, HELLO, LOADED, Case, Pace, measure, reporting, told
+from bench.table import Table
+from tokenbooth.protocol.assertion import make_client_assertion
+
+TOKEN = "/oauth2/token"
 _GRANT = "grant_type=client_credentials"
-_RAW_SECONDS = 0.2
-_BY_CPU = ("calm CPU µs", "calm limit µs", "of limit, calm CPU")
+_ASSERTION = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+_REVOCATIONS_A_SECOND = 3000  # so many tokens are made for each second of revoking
+_numbers = itertools.count()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One row of the table. `signature` names the bare operation that the limit contains."""
-
-    name: str
-    target: Target
-    signature: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """What was measured within the same few seconds."""
-
-    loads: dict[str, Load]
-    raw: dict[str, float]  # microseconds
-
-
-def measure(folder: Path, *, rounds: int, seconds: float, connections: int) -> Table:
+def run(folder: Path, pace: Pace, progress: Progress) -> Table:
     """Measure every endpoint in interleaved rounds."""
-    operations = raw_operations()
+    failed: dict[str, str] = {}
     with contextlib.ExitStack() as stack:
-        cases = stack.enter_context(_cases(folder))
-        for case in cases:  # warm up, and fill the registry
-            run_load(case.target, connections=connections, seconds=min(0.5, seconds))
-        measured = [
-            Round(
-                raw={name: microseconds(run, _RAW_SECONDS) for name, run in operations.items()},
-                loads={
-                    case.name: run_load(case.target, connections=connections, seconds=seconds)
-                    for case in cases
-                },
-            )
-            for _ in range(rounds)
-        ]
-    return _table(cases, measured, connections)
+        progress.say("starting the services")
+        cases = list(_cases(folder, pace.seconds, stack, failed))
+        measured = measure(cases, pace, progress)
+    table = Table(
+        title=f"Endpoints: one worker, SQLite, {pace.connections} connections, log to a file",
+        columns=("what", *LOADED, *BY_CPU),
+        note=measured.note() + told(failed),
+    )
+    for case in cases:
+        table.add(case.name, *measured.row(case))
+    for name in failed:
+        table.add(name, FAILED)
+    return table
 
 
-@contextlib.contextmanager
-def _cases(folder: Path) -> Iterator[list[Case]]:
-    database, log = folder / "endpoints.db", folder / "endpoints.log"
-    secrets = prepare(database)
-    with (
-        greeting(log) as hello,
-        serving(database, log) as server,
-        serving(database, log, log_format="json") as json_logs,
-        serving(database, log, log_level="warning") as no_logs,
-    ):
-
-        def token(kind: str, port: int = server.port) -> bytes:
-            form = f"{_GRANT}&client_id={CLIENT_ID}&client_secret={secrets[kind]}"
-            return post(issuer_path(kind) + _TOKEN, form, port=port)
-
-        def on(request: bytes, pid: int = server.pid, port: int = server.port) -> Target:
-            return Target(port=port, pid=pid, stream=same(request))
-
-        basic = "Authorization: Basic " + _base64(f"{CLIENT_ID}:{secrets['ES256']}")
-        yield [
-            Case(name=HELLO, target=on(token("ES256", hello.port), hello.pid, hello.port)),
-            Case(name="ES256", target=on(token("ES256")), signature="ES256"),
-            Case(name="EdDSA", target=on(token("EdDSA")), signature="EdDSA"),
-            Case(name="opaque", target=on(token("opaque")), signature="opaque"),
-            Case(name="RS256", target=on(token("RS256")), signature="RS256"),
-            Case(
-                name="ES256, HTTP Basic, scope asked",
-                target=on(post(_TOKEN, f"{_GRANT}&scope=persons%3Aread", basic, port=server.port)),
-                signature="ES256",
-            ),
-            Case(
-                name="ES256, log as JSON",
-                target=on(token("ES256", json_logs.port), json_logs.pid, json_logs.port),
-                signature="ES256",
-            ),
-            Case(
-                name="ES256, log of warnings only",
-                target=on(token("ES256", no_logs.port), no_logs.pid, no_logs.port),
-                signature="ES256",
-            ),
-            Case(
-                name="refresh, rotated (writes)",
-                target=Target(
-                    port=server.port, pid=server.pid, stream=_refreshing(secrets, server.port)
-                ),
-                signature="ES256",
-            ),
-            *[
-                Case(
-                    name=f"introspection, {kind}",
-                    target=on(_question(kind, secrets, server.port, token(kind))),
-                )
-                for kind in ("ES256", "opaque")
-            ],
-            Case(name="JWKS", target=on(get("/.well-known/jwks.json", port=server.port))),
-        ]
+def _cases(
+    folder: Path, seconds: float, stack: contextlib.ExitStack, failed: dict[str, str]
+) -> Iterator[Case]:
+    log = folder / "endpoints.log"
+    prepared = prepare(folder / "endpoints.db")
+    start = partial(serving, prepared, log)
+    hello = stack.enter_context(greeting(log))
+    server = stack.enter_context(start())
+    token = partial(_token, prepared)
+    yield Case(name=HELLO, target=to(hello, token("ES256", hello)))
+    for kind in ("ES256", "EdDSA", "RS256", "PS256", "opaque"):
+        yield Case(name=f"token, {kind}", target=to(server, token(kind, server)), signature=kind)
+    yield from _authenticated(prepared, server)
+    for name, settings in _LOGS.items():
+        other = stack.enter_context(start(settings=settings))
+        target = to(other, token("ES256", other))
+        yield Case(name=f"token, ES256, {name}", target=target, signature="ES256")
+    yield from _about_tokens(prepared, server, seconds)
+    for name, path in _DOCUMENTS.items():
+        yield Case(name=name, target=to(server, get(path, port=server.port)))
+    with reporting(failed, "over TLS"):
+        yield from _over_tls(folder, prepared, stack)
+    with reporting(failed, "on PostgreSQL"):
+        yield from _on_postgres(folder, seconds, stack)
 
 
-def _question(kind: str, secrets: dict[str, str], port: int, token: bytes) -> bytes:
-    form = f"client_id={CLIENT_ID}&client_secret={secrets[kind]}&token="
-    form += json.loads(ask(port, token))["access_token"]
-    return post(issuer_path(kind) + "/oauth2/introspect", form, port=port)
+_LOGS = {"log as JSON": {"log_format": "json"}, "log of warnings only": {"log_level": "warning"}}
+_DOCUMENTS = {"JWKS": "/.well-known/jwks.json", "metadata": "/.well-known/openid-configuration"}
 
 
-def _refreshing(secrets: dict[str, str], port: int) -> Callable[[int], NextRequest]:
-    client = f"&client_id={CLIENT_ID}&client_secret={secrets['refresh']}"
+def _authenticated(prepared: Prepared, server: Server) -> Iterator[Case]:
+    """The other ways in which a client proves itself."""
+    credentials = f"{CLIENT_ID}:{prepared.secrets['ES256']}".encode()
+    basic = "Authorization: Basic " + base64.b64encode(credentials).decode()
+    form = f"{_GRANT}&scope=persons%3Aread"
+    request = post(TOKEN, form, basic, port=server.port)
+    yield Case(
+        name="token, ES256, HTTP Basic, scope asked", target=to(server, request), signature="ES256"
+    )
+
+    def proving(_connection: int) -> NextRequest:
+        return lambda _body: post(TOKEN, f"{_GRANT}&{_proof(prepared, server)}", port=server.port)
+
+    target = Target(port=server.port, pids=(server.pid,), stream=proving)
+    yield Case(name="token, ES256, private_key_jwt (writes)", target=target, signature="ES256")
+
+
+def _proof(prepared: Prepared, server: Server) -> str:
+    assertion = make_client_assertion(
+        prepared.key,
+        client_id=KEY_CLIENT_ID,
+        audience=f"http://127.0.0.1:{server.port}",
+        jti=f"bench-{next(_numbers)}",
+        now=time.time(),
+    )
+    return f"client_assertion_type={_ASSERTION}&client_assertion={assertion.reveal()}"
+
+
+def _about_tokens(
+    prepared: Prepared, server: Server, seconds: float, where: str = ""
+) -> Iterator[Case]:
+    """What is done with tokens once they are there."""
+    yield Case(
+        name=f"refresh, rotated (writes){where}",
+        target=Target(
+            port=server.port, pids=(server.pid,), stream=_refreshing(prepared, server.port)
+        ),
+        signature="ES256",
+    )
+    for kind in ("ES256", "opaque"):
+        found = _access_token(prepared, kind, server)
+        form = f"{_client(prepared, kind)}&token={found}"
+        request = post(f"{issuer_path(kind)}/oauth2/introspect", form, port=server.port)
+        yield Case(name=f"introspection, {kind}{where}", target=to(server, request))
+    yield Case(name=f"revocation (writes){where}", target=_revoking(prepared, server, seconds))
+
+
+def _revoking(prepared: Prepared, server: Server, seconds: float) -> Target:
+    """Each request revokes a token that was made before the stretch began."""
+    tokens: list[str] = []
+
+    def make() -> None:
+        requests = [_token(prepared, "opaque", server)] * int(_REVOCATIONS_A_SECOND * seconds)
+        tokens[:] = [json.loads(body)["access_token"] for body in ask_all(server.port, requests)]
+
+    def stream(_connection: int) -> NextRequest:
+        client = _client(prepared, "opaque")
+
+        def revoke(_body: bytes) -> bytes:
+            # One that was revoked comes again only when the server is faster than planned.
+            token = tokens.pop(0)
+            tokens.append(token)
+            form = f"{client}&token={token}"
+            return post("/opaque/oauth2/revoke", form, port=server.port)
+
+        return revoke
+
+    return Target(port=server.port, pids=(server.pid,), stream=stream, before=make)
+
+
+def _refreshing(prepared: Prepared, port: int) -> Callable[[int], NextRequest]:
+    client = _client(prepared, "refresh")
 
     def make(answer: dict[str, object] | None) -> bytes:
         grant = (
@@ -130,53 +167,61 @@ def _refreshing(secrets: dict[str, str], port: int) -> Callable[[int], NextReque
             if answer is not None
             else _GRANT
         )
-        return post(issuer_path("refresh") + _TOKEN, grant + client, port=port)
+        return post(f"{issuer_path('refresh')}{TOKEN}", f"{grant}&{client}", port=port)
 
     return chained(make)
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _table(cases: list[Case], measured: list[Round], connections: int) -> Table:
-    table = Table(
-        title=f"Endpoints: one worker, SQLite, {connections} connections, log to a file",
-        columns=("what", "per second", "p50 µs", "p99 µs", "of limit", *_BY_CPU),
+def _over_tls(folder: Path, prepared: Prepared, stack: contextlib.ExitStack) -> Iterator[Case]:
+    authority, log = trustme.CA(), folder / "endpoints.log"
+    files = {name: str(folder / f"{name}.pem") for name in ("ca", "certificate", "key", "client")}
+    authority.cert_pem.write_to_path(files["ca"])
+    own = authority.issue_cert("127.0.0.1")
+    own.private_key_pem.write_to_path(files["key"])
+    own.cert_chain_pems[0].write_to_path(files["certificate"])
+    authority.issue_cert(TLS_CLIENT_HOST).private_key_and_cert_chain_pem.write_to_path(
+        files["client"]
     )
-    for case in cases:
-        loads = [each.loads[case.name] for each in measured]
-        hellos = [each.loads[HELLO] for each in measured]
-        raw = [each.raw[case.signature] if case.signature else 0.0 for each in measured]
-        of_limit = _median(
-            load.per_second * (1 / hello.per_second + sign / 1e6)
-            for load, hello, sign in zip(loads, hellos, raw, strict=True)
-        )
-        cpu = _calm(load.cpu for load in loads)
-        limit = _calm(hello.cpu for hello in hellos) + _calm(raw)
-        table.add(
-            case.name,
-            number(_median(load.per_second for load in loads)),
-            number(_median(load.p50 for load in loads)),
-            number(_median(load.p99 for load in loads)),
-            f"{of_limit:.2f}",
-            number(cpu),
-            number(limit),
-            f"{limit / cpu:.2f}",
-        )
-    bare = {name: _calm(each.raw[name] for each in measured) for name in measured[0].raw}
-    shown = ", ".join(f"{name} {value:.1f}" for name, value in bare.items())
-    table.note = (
-        f"Medians of {len(measured)} rounds; calm: the lowest tenth, since other work on the "
-        f"machine only adds. Bare operation, calm CPU µs: {shown}."
-    )
-    return table
+    with_certificate = ssl.create_default_context(cafile=files["ca"])
+    with_certificate.load_cert_chain(files["client"])
+    options = ("--tls-cert", files["certificate"], "--tls-key", files["key"])
+    hello = stack.enter_context(greeting(log, tls=(files["certificate"], files["key"])))
+    server = stack.enter_context(serving(prepared, log, *options, "--tls-client-ca", files["ca"]))
+    form = f"{_GRANT}&client_id={TLS_CLIENT_ID}"
+    for name, at, request, signature in (
+        ("hello over TLS", hello, _token(prepared, "ES256", hello), None),
+        ("token over TLS, ES256", server, _token(prepared, "ES256", server), "ES256"),
+        ("token over TLS, tls_client_auth", server, post(TOKEN, form, port=server.port), "ES256"),
+    ):
+        target = Target(port=at.port, pids=(at.pid,), stream=same(request), tls=with_certificate)
+        yield Case(name=name, target=target, signature=signature)
 
 
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(values)
+def _on_postgres(folder: Path, seconds: float, stack: contextlib.ExitStack) -> Iterator[Case]:
+    where, log = ", on PostgreSQL", folder / "postgres.log"
+    database = stack.enter_context(postgres(log))
+    prepared = prepare_on(database.database("booth"), folder / "postgres.key")
+    server = stack.enter_context(serving(prepared, log))
+    # What the database's server does for a request counts as well.
+    with_database = [
+        Case(
+            name=f"token, ES256{where}",
+            target=to(server, _token(prepared, "ES256", server)),
+            signature="ES256",
+        ),
+        *_about_tokens(prepared, server, seconds, where),
+    ]
+    for case in with_database:
+        yield case.also(database.server)
 
 
-def _calm(values: Iterable[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 10]
+def _token(prepared: Prepared, kind: str, server: Server) -> bytes:
+    return post(issuer_path(kind) + TOKEN, prepared.form(kind), port=server.port)
+
+
+def _access_token(prepared: Prepared, kind: str, server: Server) -> str:
+    return str(json.loads(ask(server.port, _token(prepared, kind, server)))["access_token"])
+
+
+def _client(prepared: Prepared, kind: str) -> str:
+    return f"client_id={CLIENT_ID}&client_secret={prepared.secrets[kind]}"

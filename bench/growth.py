@@ -7,41 +7,44 @@ from pathlib import Path
 from pysqlite3 import dbapi2 as sqlite3
 
 from bench.booths import CLIENT_ID, prepare, serving
-from bench.load import Load, Target, post, run_load, turns
-from bench.startup import megabytes
-from bench.table import Table, number
+from bench.load import Load, Target, ask_all, post, run_load, turns
+from bench.processes import megabytes
+from bench.progress import Progress
+from bench.rounds import Pace, calm
+from bench.table import Table
 
 USUAL = (10, 1_000, 10_000)
+QUICK = (10, 1_000)
 MILLION = 1_000_000
 
 _TABLES = ("clients", "client_apis", "credentials")
 _ACTIVE = 10_000  # as many clients at most ask during a round
-_CONNECTIONS = 16
 
 
-def measure(folder: Path, *, sizes: tuple[int, ...], rounds: int, seconds: float) -> Table:
-    """Load services with few and many clients in turns; every client asks."""
+def run(folder: Path, pace: Pace, progress: Progress, *, sizes: tuple[int, ...] = USUAL) -> Table:
+    """Load services with few and many clients in turns; every client asks, up to 10,000."""
     loads: dict[int, list[Load]] = {size: [] for size in sizes}
-    memory = {}
     with contextlib.ExitStack() as stack:
         targets = {}
         for size in sizes:
-            database = folder / f"{size}.db"
-            secret = prepare(database)["ES256"]
-            register(database, size)
-            server = stack.enter_context(serving(database, folder / "growth.log"))
+            progress.say(f"registering {size:,} clients")
+            prepared = prepare(folder / f"{size}.db")
+            register(folder / f"{size}.db", size)
+            server = stack.enter_context(serving(prepared, folder / "growth.log"))
             asking = range(0, size, max(1, size // _ACTIVE))
-            form = f"grant_type=client_credentials&client_secret={secret}&client_id=client-%07d"
+            form = prepared.form("ES256").replace(CLIENT_ID, "client-%07d")
             requests = [post("/oauth2/token", form % n, port=server.port) for n in asking]
-            stream = turns(requests, _CONNECTIONS)
-            targets[size] = Target(port=server.port, pid=server.pid, stream=stream)
-            # Warm up: whoever asks is read from the database once.
-            run_load(targets[size], connections=_CONNECTIONS, seconds=2 + len(requests) / 3000)
-        for _ in range(rounds):
-            for size, target in targets.items():
-                load = run_load(target, connections=_CONNECTIONS, seconds=seconds)
-                loads[size].append(load)
-        memory = {size: megabytes(target.pid) for size, target in targets.items()}
+            stream = turns(requests, pace.connections)
+            targets[size] = Target(port=server.port, pids=(server.pid,), stream=stream)
+            ask_all(server.port, requests)  # whoever asks is read from the database once
+            run_load(targets[size], connections=pace.connections, seconds=pace.seconds)
+        with progress.task("", pace.rounds * len(sizes)) as step:
+            for _ in range(pace.rounds):
+                for size, target in targets.items():
+                    step(f"{size:,} clients")
+                    load = run_load(target, connections=pace.connections, seconds=pace.seconds)
+                    loads[size].append(load)
+        memory = {size: sum(map(megabytes, target.pids)) for size, target in targets.items()}
     return _table(sizes, loads, memory)
 
 
@@ -69,27 +72,21 @@ def _copied(table: str, column: str) -> str:
 
 def _table(sizes: tuple[int, ...], loads: dict[int, list[Load]], memory: dict[int, float]) -> Table:
     table = Table(
-        title="Growth (goal: p50 within 10 % from 10 clients on)",
-        columns=(
-            "registered",
-            "per second",
-            "p50 µs",
-            "CPU µs",
-            "CPU, of 10 clients'",
-            "worker MB",
-        ),
+        title="Registered clients",
+        columns=("registered", "per second", "p50 µs", "p50, of 10 clients'", "calm CPU µs", "MB"),
+        note=f"Every client asks in turn, up to {_ACTIVE:,} of them. "
+        "Ratios within the same round, and their median.",
     )
     base = loads[sizes[0]]
     for size in sizes:
-        of_base = statistics.median(
-            load.cpu / first.cpu for load, first in zip(loads[size], base, strict=True)
-        )
+        shown = loads[size]
+        of_base = [load.p50 / first.p50 for load, first in zip(shown, base, strict=True)]
         table.add(
             f"{size:,}",
-            number(statistics.median(load.per_second for load in loads[size])),
-            number(statistics.median(load.p50 for load in loads[size])),
-            number(statistics.median(load.cpu for load in loads[size])),
-            f"{of_base:.2f}",
-            number(memory[size]),
+            statistics.median(load.per_second for load in shown),
+            statistics.median(load.p50 for load in shown),
+            statistics.median(of_base),
+            calm(load.cpu for load in shown),
+            memory[size],
         )
     return table

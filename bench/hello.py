@@ -22,12 +22,13 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"{}"})
 
 
-if __name__ == "__main__":
+def main(port: str, certificate: str | None = None, key: str | None = None) -> None:
+    """Serve it, over TLS where a certificate and its key are given."""
     import uvicorn
 
     uvicorn.run(
         hello,
-        port=int(sys.argv[1]),
+        port=int(port),
         http="httptools",
         loop="uvloop",
         ws="none",
@@ -36,4 +37,10 @@ if __name__ == "__main__":
         log_config=None,
         proxy_headers=False,
         server_header=False,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -14,7 +14,9 @@ from typing import Any
 import uvloop
 
 from bench.booths import CLIENT_ID, issuer_path, prepare
-from bench.table import Table, number
+from bench.progress import Progress
+from bench.rounds import Pace
+from bench.table import Table
 from tokenbooth.server.app import TokenService, create_app
 from tokenbooth.server.settings import Settings
 
@@ -30,17 +32,19 @@ def profile(folder: Path, kind: str = "ES256") -> str:
     return text.getvalue()
 
 
-def measure(folder: Path) -> Table:
+def run(folder: Path, pace: Pace, progress: Progress) -> Table:
     """Measure the application alone."""
     title = "The application alone, called in process"
     table = Table(title=title, columns=("what", "CPU µs", "of which log"))
-    for kind in ("ES256", "EdDSA", "opaque"):
-        times = []
-        for log_level in ("info", "warning") * 3:
-            with tempfile.TemporaryDirectory(dir=folder) as inner:
-                times.append(uvloop.run(_replay(Path(inner), kind, None, log_level)))
-        logged, silent = statistics.median(times[::2]), statistics.median(times[1::2])
-        table.add(kind, number(logged), number(logged - silent))
+    with progress.task("", 3) as step:
+        for kind in ("ES256", "EdDSA", "opaque"):
+            step(kind)
+            times = []
+            for log_level in ("info", "warning") * (3 if pace.rounds >= 6 else 1):
+                with tempfile.TemporaryDirectory(dir=folder) as inner:
+                    times.append(uvloop.run(_replay(Path(inner), kind, None, log_level)))
+            logged, silent = statistics.median(times[::2]), statistics.median(times[1::2])
+            table.add(kind, logged, logged - silent)
     return table
 
 
@@ -48,7 +52,7 @@ async def _replay(
     folder: Path, kind: str, profiler: cProfile.Profile | None, log_level: str
 ) -> float:
     database = folder / "inside.db"
-    secret = (await asyncio.to_thread(prepare, database))[kind]
+    secret = (await asyncio.to_thread(prepare, database)).secrets[kind]
     settings = Settings.load({}, database=f"sqlite:///{database}", log_level=log_level)
     kept = os.dup(2)
     with (folder / "inside.log").open("wb") as log:

@@ -4,39 +4,29 @@ import statistics
 import time
 from pathlib import Path
 
-from bench.booths import CLIENT_ID, prepare, serving
+from bench.booths import prepare, serving
 from bench.load import ask, post
-from bench.table import Table, number
+from bench.processes import megabytes
+from bench.progress import Progress
+from bench.rounds import Pace
+from bench.table import Table
 
-_STARTS = 5
 
-
-def measure(folder: Path) -> Table:
+def run(folder: Path, pace: Pace, progress: Progress) -> Table:
     """Start the service several times on a database that is there, and once on a new one."""
-    table = Table(
-        title="Start (goal: first token ≤ 1.5 s, idle worker ≤ 90 MB)", columns=("what", "figure")
-    )
-    database, log = folder / "start.db", folder / "start.log"
-    secret = prepare(database)["ES256"]
+    log, starts = folder / "start.log", max(2, min(5, pace.rounds))
+    prepared = prepare(folder / "start.db")
     firsts, memories = [], []
-    for _ in range(_STARTS):
-        with serving(database, log) as server:
-            begun = time.perf_counter()
-            form = f"grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={secret}"
-            ask(server.port, post("/oauth2/token", form, port=server.port))
-            firsts.append(server.started_in + time.perf_counter() - begun)
-            memories.append(megabytes(server.pid))
-    with serving(folder / "new.db", log) as server:
-        new = server.started_in
-    table.add("start to first token, s", f"{statistics.median(firsts):.2f}")
-    table.add("start with a new database until it serves, s", f"{new:.2f}")
-    table.add("idle worker, MB (RSS)", number(statistics.median(memories)))
+    with progress.task("", starts + 1) as step:
+        for number in range(starts):
+            step(f"start {number + 1}")
+            with serving(prepared, log) as server:
+                begun = time.perf_counter()
+                request = post("/oauth2/token", prepared.form("ES256"), port=server.port)
+                ask(server.port, request)
+                firsts.append(server.started_in + time.perf_counter() - begun)
+                memories.append(megabytes(server.pid))
+    table = Table(title="Start", columns=("what", "figure"))
+    table.add("start to first token, s", statistics.median(firsts))
+    table.add("idle worker, MB", statistics.median(memories))
     return table
-
-
-def megabytes(pid: int) -> float:
-    """Return the memory that the process holds."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-    return (
-        next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:")) / 1024
-    )

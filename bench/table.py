@@ -1,29 +1,31 @@
-"""Tables of results, for people and as JSON."""
+"""Tables of results: figures kept as measured, written with as many digits as they are worth."""
 
 from dataclasses import dataclass, field
+
+Cell = float | str | None  # None: not measured
 
 
 @dataclass(slots=True, kw_only=True)
 class Table:
-    """Rows under a title; every cell is a text."""
+    """Rows under a title; the first cell of a row is its name."""
 
     title: str
     columns: tuple[str, ...]
     note: str = ""
-    rows: list[tuple[str, ...]] = field(default_factory=list)
+    rows: list[tuple[Cell, ...]] = field(default_factory=list)
 
-    def add(self, *cells: str) -> None:
-        """Append a row."""
-        self.rows.append(cells)
+    def add(self, *cells: Cell) -> None:
+        """Append a row; columns it says nothing about are left empty."""
+        self.rows.append((*cells, *[None] * (len(self.columns) - len(cells))))
 
-    def show(self) -> str:
-        """Return the table as Markdown, aligned."""
-        every = [self.columns, *self.rows]
-        widths = [max(len(row[i]) for row in every) for i in range(len(self.columns))]
-        lines = [_line(row, widths) for row in every]
-        lines.insert(1, "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|")
-        lines[1] = "|" + "-" * (widths[0] + 2) + lines[1][widths[0] + 3 :]
-        text = f"\n### {self.title}\n\n" + "\n".join(lines) + "\n"
+    def texts(self) -> list[list[str]]:
+        """Return the rows as people read them."""
+        return [[written(cell) for cell in row] for row in self.rows]
+
+    def markdown(self) -> str:
+        """Return the table in Markdown, without its title."""
+        lines = [list(self.columns), ["---", *["---:"] * (len(self.columns) - 1)], *self.texts()]
+        text = "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
         return f"{text}\n{self.note}\n" if self.note else text
 
     def to_json(self) -> dict[str, object]:
@@ -31,18 +33,18 @@ class Table:
         return {
             "title": self.title,
             "note": self.note,
-            "rows": [dict(zip(self.columns, row, strict=True)) for row in self.rows],
+            "columns": list(self.columns),
+            "rows": [list(row) for row in self.rows],
         }
+
+
+def written(cell: Cell) -> str:
+    """Write one cell."""
+    return "–" if cell is None else cell if isinstance(cell, str) else number(cell)
 
 
 def number(value: float) -> str:
     """Write a figure with as many digits as it is worth."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    first, *others = [
-        cell.ljust(w) if i == 0 else cell.rjust(w)
-        for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "| " + " | ".join([first, *others]) + " |"
+    if isinstance(value, int) or value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -11,7 +11,13 @@ from tests.architecture.sources import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NODE = ROOT / "tests" / "interop" / "node"
-LOCKS = [*sorted((ROOT / "requirements").iterdir()), NODE / "package-lock.json"]
+PEERS = ROOT / "bench" / "peers"
+LOCKS = [
+    *sorted((ROOT / "requirements").iterdir()),
+    NODE / "package-lock.json",
+    PEERS / "package-lock.json",
+    PEERS / "requirements.lock",
+]
 PINNED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", re.MULTILINE)
 
 
@@ -49,16 +55,17 @@ def test_the_development_lock_repeats_the_run_lock() -> None:
     assert other == {}
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_lock_names_no_address(lock) -> None:
     text = lock.read_text(encoding="utf-8")
 
     assert re.findall(r"https?://|--(?:extra-)?index-url|--find-links|file:", text) == []
 
 
-def test_the_lock_of_npm_holds_the_named_versions_by_hash() -> None:
-    wanted = json.loads((NODE / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    locked = json.loads((NODE / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+@pytest.mark.parametrize("folder", [NODE, PEERS], ids=lambda path: path.name)
+def test_the_lock_of_npm_holds_the_named_versions_by_hash(folder) -> None:
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
 
     pinned = {name: locked[f"node_modules/{name}"]["version"] for name in wanted}
     unhashed = [name for name, package in locked.items() if name and not package.get("integrity")]
