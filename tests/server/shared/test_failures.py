@@ -173,3 +173,35 @@ async def test_starts_without_it(node, url):
     async with node(url) as one:
         assert not is_up(one)
         assert (await one.http.get("/readyz")).status_code == 200
+
+
+async def test_starts_while_it_is_frozen_and_shares_once_it_answers(node, server):
+    server.freeze()
+    with anyio.fail_after(20):
+        async with node(server.url) as one:
+            assert not is_up(one)
+            assert (await one.http.get("/readyz")).status_code == 200
+            server.thaw()
+            await eventually(lambda: is_up(one))
+
+
+async def test_a_process_that_starts_hears_of_many_failures(node, server):
+    async with node(server.url) as one:
+        for number in range(3000):
+            one.service.failures.note("default", f"guess{number}", f"198.51.{number % 9}.7")
+        await eventually(lambda: server.ask("XLEN", key(server)) == b":300\r\n")
+
+        async with node(server.url) as other:
+            for net in range(9):
+                # Of 300 they are one a second that comes back, however long this took until here.
+                fail(other, 100, ("default", "other", f"198.51.{net}.7"))
+                assert spent(other, ("default", "never", f"198.51.{net}.7")).budget == "source"
+
+
+async def test_a_node_that_was_cut_off_hears_what_it_missed(two, server):
+    one, other = two
+    link = other.service.shared.link
+    link._lose("cut off for the test")
+    fail(one, 20)
+
+    await eventually(lambda: link.is_up and spent(other))
