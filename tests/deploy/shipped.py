@@ -9,6 +9,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 CONTAINERFILE = DEPLOY / "container" / "Containerfile"
 COMPOSE = DEPLOY / "container" / "compose.yaml"
 UNIT = DEPLOY / "systemd" / "tokenbooth.service"
+BACKUP_UNIT = DEPLOY / "systemd" / "tokenbooth-backup.service"
 KUBERNETES = DEPLOY / "kubernetes"
 
 _VARIABLE = re.compile(r"\bTOKENBOOTH_[A-Z_]+")
@@ -39,10 +40,10 @@ def container_of(manifest):
     return container
 
 
-def unit():
-    """The lines of the unit by section and name, each name with all its values."""
+def unit(path=UNIT):
+    """The lines of a unit by section and name, each name with all its values."""
     found, section = {}, ""
-    for line in UNIT.read_text("utf-8").splitlines():
+    for line in path.read_text("utf-8").splitlines():
         if line.startswith("["):
             section = line.strip("[]")
         elif line and not line.startswith("#"):

@@ -1,15 +1,24 @@
 """The unit is well formed, keeps the service in, and lets it work."""
 
+import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 
-from tests.deploy.shipped import UNIT, unit
-from tests.end_to_end.service import PROGRAM, START_SECONDS, environment, eventually
+from tests.deploy.shipped import BACKUP_UNIT, UNIT, unit
+from tests.end_to_end.service import (
+    PROGRAM,
+    START_SECONDS,
+    environment,
+    eventually,
+    run_program,
+)
 from tokenbooth.cli.main import program
 from tokenbooth.cli.uvicorn_drain import FINISH_SECONDS
+from tokenbooth.clock import SYSTEM_CLOCK
 
 # prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN): what MemoryDenyWriteExecute= forbids, Linux 6.3.
 _DENY = """
@@ -48,21 +57,69 @@ def test_the_database_is_in_the_state_directory():
     assert database.startswith(f"/var/lib/{folder}/")
 
 
+def test_a_backup_runs_as_the_service_does():
+    served, backed_up = unit(), unit(BACKUP_UNIT)
+    own = (
+        "Type ExecStart ExecReload Environment Restart RestartSec KillMode TimeoutStopSec "
+        "LimitNOFILE StateDirectory"
+    ).split()
+    same = {key for key in served if key[0] == "Service" and key[1] not in own}
+    assert {key: backed_up.get(key) for key in same} == {key: served[key] for key in same}
+    assert set(backed_up["Service", "Environment"]) <= set(served["Service", "Environment"])
+    # One user, whose folders both may use.
+    assert backed_up["Service", "User"] == [UNIT.stem]
+    assert served["Service", "StateDirectory"][0] in backed_up["Service", "StateDirectory"][0]
+
+
+def test_a_backup_is_made_beside_the_older_ones_and_the_oldest_go(tmp_path):
+    database = f"sqlite:///{tmp_path}/booth.db"
+    folder = tmp_path / "tokenbooth-backup"
+    folder.mkdir()
+    for name, days in (("booth-old.gz", 20), ("booth-recent.gz", 3), ("other", 20)):
+        (folder / name).touch()
+        then = SYSTEM_CLOCK.now() - days * 86_400
+        os.utime(folder / name, (then, then))
+    made = run_program("issuers", "list", "--database", database)
+    assert made.returncode == 0, made.stderr
+
+    for line in unit(BACKUP_UNIT)["Service", "ExecStart"]:
+        # What systemd makes of it (systemd.service(5), systemd.unit(5)).
+        command = re.sub("%(.)", lambda found: {"S": str(tmp_path)}.get(found[1], "%"), line)
+        command = command.replace("$$", "$")
+        command = command.replace("/opt/tokenbooth/bin/tokenbooth", PROGRAM)
+        done = subprocess.run(
+            shlex.split(command),
+            env=environment(TOKENBOOTH_DATABASE=database),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    names = {path.name for path in folder.iterdir()}
+    assert {"booth-recent.gz", "other"} < names
+    assert "booth-old.gz" not in names
+    (new,) = names - {"booth-recent.gz", "other"}
+    assert re.fullmatch(r"booth-\d{8}T\d{6}\.gz", new)
+
+
 def test_systemd_finds_nothing_wrong(tmp_path):
     analyze = shutil.which("systemd-analyze")
     assert analyze is not None  # scripts/system-packages installs it
-    text = UNIT.read_text("utf-8").replace("/opt/tokenbooth/bin/tokenbooth", PROGRAM)
-    copy = tmp_path / "tokenbooth.service"
-    copy.write_text(text)
+    copies = []
+    for path in sorted(UNIT.parent.iterdir()):
+        text = path.read_text("utf-8").replace("/opt/tokenbooth/bin/tokenbooth", PROGRAM)
+        copies.append(tmp_path / path.name)
+        copies[-1].write_text(text)
 
     verified = subprocess.run(
-        [analyze, "verify", copy], capture_output=True, text=True, check=False
+        [analyze, "verify", *copies], capture_output=True, text=True, check=False
     )
     ours = [line for line in verified.stderr.splitlines() if "tokenbooth" in line]
     assert (verified.returncode, ours) == (0, [])
+    services = [copy for copy in copies if copy.suffix == ".service"]
     # 0 is closed, 10 is open; most of what Debian ships is above 9.
     judged = subprocess.run(
-        [analyze, "security", "--offline=true", "--threshold=13", copy],
+        [analyze, "security", "--offline=true", "--threshold=13", *services],
         capture_output=True,
         text=True,
         check=False,
