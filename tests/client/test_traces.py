@@ -1,6 +1,7 @@
 """A token request is a span in the trace of whoever asked for the token."""
 
 import asyncio
+import json
 import subprocess
 import sys
 
@@ -8,9 +9,9 @@ import pytest
 from opentelemetry import baggage, context
 from opentelemetry.trace import SpanKind, StatusCode
 
-from tests.remote.local_server import as_json
+from tests.remote.local_server import Reply, as_json
 from tests.traces import Traces, is_child
-from tokenbooth.client import TokenRequestRefused, TokenSource
+from tokenbooth.client import TokenRequestRefused, TokenSource, TokenUnavailable
 from tokenbooth.remote.tracing import TracesUnavailable
 
 SPAN = "POST /oauth2/token"
@@ -93,6 +94,20 @@ def test_a_failure_is_told_by_its_reason(make, server, traces):
 
     assert {span.attributes["error.type"] for span in traces.spans} == {"unreachable"}
     assert {span.events for span in traces.spans} == {()}
+
+
+def test_a_malformed_address_is_refused_as_it_is_without_traces(make, server, traces):
+    told = {}
+    for url in ("https://a.example:99999/token", "https://[a/token", "ftp://a.example/\x00"):
+        metadata = {"issuer": server.url, "token_endpoint": url}
+        server.on(
+            "/.well-known/oauth-authorization-server", Reply(body=json.dumps(metadata).encode())
+        )
+        for traced in (False, traces.provider):
+            with pytest.raises(TokenUnavailable) as refused:
+                make(issuer=server.url, traces=traced).token()
+            told.setdefault(url, set()).add(str(refused.value))
+    assert [len(texts) for texts in told.values()] == [1, 1, 1]
 
 
 def test_spans_hold_no_secret_no_token_and_no_name(make, traces):

@@ -2,14 +2,17 @@
 
 import json
 import sys
+from contextlib import closing
 
 import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import SpanKind, StatusCode
 
+from tests.remote.local_server import as_json, local_server
 from tests.server.booths import PERSONS, running
-from tests.traces import Traces
+from tests.traces import Traces, is_child
 from tokenbooth.protocol.networks import parse_networks
+from tokenbooth.remote.fetch import HttpFetch, Request
 from tokenbooth.remote.tracing import Tracing
 from tokenbooth.server.logs import configure_logs
 from tokenbooth.server.settings import Settings, SettingsRefused
@@ -138,6 +141,16 @@ async def test_what_is_no_trace_is_left_out_and_told_to_nobody(town, traces, log
     assert not span.context.trace_state
     for word in ("evil", "EVIL", "xxxx"):
         assert word not in log() + caplog.text + traces.text
+
+
+def test_what_the_service_asks_others_is_a_span_and_tells_them_of_no_trace(traces):
+    with local_server() as server, closing(HttpFetch()) as fetch:
+        server.on("/jwks", lambda _: as_json({"keys": []}))
+        with traces.provider.get_tracer("a test").start_as_current_span("answer") as answer:
+            tracing(traces).traced(fetch)(Request(method="GET", url=f"{server.url}/jwks"))
+        (seen,) = server.seen
+    assert is_child(traces.named("GET /jwks"), answer)
+    assert "traceparent" not in seen.headers
 
 
 async def test_an_unknown_method_makes_no_name_of_its_own(town, traces):

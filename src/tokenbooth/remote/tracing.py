@@ -111,13 +111,15 @@ class Tracing:
         """Make a span for a request that is sent; a failure is told by its reason."""
         from opentelemetry.trace import SpanKind
 
-        parts = urlsplit(request.url)
+        url = shown(request.url)  # in words of ours where it is malformed
+        parts = urlsplit(url)
         attributes: dict[str, str | int] = {
             "http.request.method": request.method,
-            "url.full": shown(request.url),
-            "server.address": parts.hostname or "",
-            "server.port": parts.port or (443 if parts.scheme == "https" else 80),
+            "url.full": url,
         }
+        if parts.hostname:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            attributes |= {"server.address": parts.hostname, "server.port": port}
         with self._tracer.start_as_current_span(
             f"{request.method} {parts.path or '/'}",
             kind=SpanKind.CLIENT,
