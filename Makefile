@@ -10,7 +10,10 @@ INTO := --python $(BIN)/python
 EDITABLE = $(UV) pip install $(INTO) --no-deps --no-build-isolation --editable .
 # npm comes with the development lock, runs nothing of what it installs, and trusts the machine's certificates too.
 NODE := tests/interop/node
-NPM = NODE_USE_SYSTEM_CA=1 $(BIN)/python scripts/npm $(NODE)
+RUN_NPM = NODE_USE_SYSTEM_CA=1 $(BIN)/python scripts/npm
+NPM = $(RUN_NPM) $(NODE)
+# Other token services, which `make bench` measures beside this one.
+PEERS := bench/peers
 COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
 # The tests start hundreds of processes, each of which would compile a thousand modules if Python might not keep them.
@@ -23,7 +26,7 @@ WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check pytest again coverage fmt bench screenshots docs lock venv clean
+.PHONY: help run test check pytest again chaos coverage fmt bench screenshots docs lock venv clean
 
 help: ## List the tasks
 	@echo "Tokenbooth: make TASK"
@@ -47,6 +50,9 @@ pytest: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Run the tests (ARGS="te
 again: $(STAMPS)/dev ## Run what failed last once more, one test at a time with the machine to itself
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
+chaos: $(STAMPS)/dev $(STAMPS)/system $(STAMPS)/faults $(STAMPS)/patroni ## Break what the service needs under load, and look what it keeps: ten minutes
+	$(BIN)/python -m pytest tests/chaos $(ARGS)
+
 coverage: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Run the tests and tell which lines none of them ran: twice as long
 	@$(MAKE) --no-print-directory pytest ARGS="--cov --cov-report=term $(ARGS)"
 
@@ -54,7 +60,9 @@ fmt: $(STAMPS)/dev ## Format, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMPS)/dev ## Measure (ARGS="--help")
+bench: $(STAMPS)/dev ## Measure beside other token services (ARGS="--quick", ARGS="--help")
+	@$(MAKE) --no-print-directory --keep-going $(addprefix $(STAMPS)/peers-,python node debian) \
+		|| echo "Not every peer could be installed: those that could are measured." >&2
 	$(BIN)/python -m bench $(ARGS)
 
 screenshots: $(STAMPS)/dev $(STAMPS)/system ## Take the pictures of the console anew, into docs/images/
@@ -68,14 +76,16 @@ lock: $(STAMPS)/uv ## Lock the dependencies of pyproject.toml (UPGRADE=1 for new
 	$(COMPILE) pyproject.toml --all-extras --group dev --constraints requirements/run.lock \
 		--output-file requirements/dev.lock
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.lock
+	$(COMPILE) requirements/patroni.in --output-file requirements/patroni.lock
 	@$(MAKE) --no-print-directory $(STAMPS)/dev
 	$(NPM) lock
+	$(COMPILE) $(PEERS)/requirements.in --output-file $(PEERS)/requirements.lock
+	$(RUN_NPM) $(PEERS) lock
 
-	$(COMPILE) requirements/patroni.in --output-file requirements/patroni.lock
 venv: $(STAMPS)/dev $(STAMPS)/node $(STAMPS)/system ## Make .venv with all that development needs
 
 clean: ## Remove .venv and everything that was built
-	rm -rf $(VENV) $(NODE)/node_modules build dist site htmlcov .coverage .coverage.* coverage.xml
+	rm -rf $(VENV) $(NODE)/node_modules $(PEERS)/.venv $(PEERS)/node_modules build dist site htmlcov .coverage .coverage.* coverage.xml
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -103,9 +113,6 @@ $(STAMPS)/system: $(STAMPS)/uv scripts/system-packages
 	@scripts/system-packages nginx=nginx-light softhsm2-util=softhsm2 jq=jq go=golang-go pg_createcluster=postgresql redis-server=redis-server systemd-analyze=systemd chromium="chromium fonts-liberation"
 	@touch $@
 
-$(STAMPS)/node: $(STAMPS)/dev $(NODE)/package-lock.json
-	@echo "Installing the JavaScript libraries that the tests run"
-	@$(NPM) ci
 # What breaks things for them.
 $(STAMPS)/faults: $(STAMPS)/uv scripts/system-packages
 	@scripts/system-packages strace=strace faketime=faketime
@@ -118,4 +125,23 @@ $(STAMPS)/patroni: $(STAMPS)/uv requirements/patroni.lock scripts/system-package
 	@$(UV) pip install --python $(VENV)/patroni/bin/python --require-hashes --requirements requirements/patroni.lock
 	@touch $@
 
+$(STAMPS)/node: $(STAMPS)/dev $(NODE)/package-lock.json
+	@echo "Installing the JavaScript libraries that the tests run"
+	@$(NPM) ci
+	@touch $@
+
+$(STAMPS)/peers-python: $(STAMPS)/dev $(PEERS)/requirements.lock
+	@echo "Installing the peers written in Python"
+	@rm -rf $(PEERS)/.venv
+	@$(UV) venv --python $(BIN)/python $(PEERS)/.venv
+	@$(UV) pip sync --python $(PEERS)/.venv/bin/python --require-hashes $(PEERS)/requirements.lock
+	@touch $@
+
+$(STAMPS)/peers-node: $(STAMPS)/dev $(PEERS)/package-lock.json
+	@echo "Installing the peer written in JavaScript"
+	@$(RUN_NPM) $(PEERS) ci
+	@touch $@
+
+$(STAMPS)/peers-debian: $(STAMPS)/system
+	@scripts/system-packages glewlwyd=glewlwyd
 	@touch $@

@@ -104,6 +104,15 @@ class Measured:
             limit / cpu if limit and cpu else None,
         )
 
+    def _busy(self) -> str:
+        shares = [load.cpu * load.per_second / 1e6 for load, _round in self.of(HELLO)]
+        if not shares:
+            return ""
+        return (
+            f" Hello kept its core {statistics.median(shares):.0%} busy: the further below 100 %, "
+            "the more the readings by the clock say of the load generator and of other work."
+        )
+
     def note(self) -> str:
         """Say how the figures came about."""
         names = self.rounds[0].raw if self.rounds else {}
@@ -111,6 +120,7 @@ class Measured:
         return (
             f"Medians of {len(self.rounds)} interleaved rounds; calm: the lowest tenth, "
             f"since other work on the machine only adds. Bare operations, calm CPU µs: {shown}."
+            + self._busy()
             + told(self.failed)
         )
 

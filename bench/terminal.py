@@ -11,7 +11,9 @@ from bench.table import Table, written
 
 
 def show(console: Console, table: Table) -> None:
-    """Print one table."""
+    """Print one table, unless nothing is in it."""
+    if not table.rows:
+        return
     grid = Grid(title=table.title, title_justify="left", caption=table.note or None)
     grid.caption_justify = "left"
     for number, column in enumerate(table.columns):
