@@ -59,18 +59,8 @@ def test_the_database_is_in_the_state_directory():
 
 def test_a_backup_runs_as_the_service_does():
     served, backed_up = unit(), unit(BACKUP_UNIT)
-    own = [
-        "Type",
-        "ExecStart",
-        "ExecReload",
-        "Environment",
-        "Restart",
-        "RestartSec",
-        "KillMode",
-        "TimeoutStopSec",
-        "LimitNOFILE",
-        "StateDirectory",
-    ]
+    own = {"Type", "ExecStart", "ExecReload", "Environment", "Restart", "RestartSec"}
+    own |= {"KillMode", "TimeoutStopSec", "LimitNOFILE", "StateDirectory"}
     same = {key for key in served if key[0] == "Service" and key[1] not in own}
     assert {key: backed_up.get(key) for key in same} == {key: served[key] for key in same}
     assert set(backed_up["Service", "Environment"]) <= set(served["Service", "Environment"])
