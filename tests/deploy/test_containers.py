@@ -97,7 +97,7 @@ def test_the_cache_of_the_composition_has_the_password_that_the_nodes_use(tmp_pa
 
     # As Docker runs it, with a port and a socket of the test's own.
     server = RedisServer(program=valkey(), folder=tmp_path)
-    own = f" --port {server.port} --dir {tmp_path} --unixsocket {server.socket}"
+    own = f" --port {server.port} --bind 127.0.0.1 --unixsocket {server.socket}"
     words = [word.replace("$$", "$") for word in cache["command"]]
     path = f"{valkey().parent}:{os.environ['PATH']}"
     environment = {"PATH": path, "VALKEY_PASSWORD": "of-the-file"}
