@@ -184,6 +184,7 @@ def test_whatever_stands_behind_bearer_is_refused_in_order(guard, text):
         ({"introspect_jwts": True}, "client_id"),
         ({"cache_seconds": -1}, "cache_seconds"),
         ({"cache_size": 0}, "cache_size"),
+        ({"key_set_seconds": 0.1}, "key_set_seconds"),
         ({"algorithms": ["HS256"]}, "algorithms"),
         ({"algorithms": []}, "algorithms"),
     ],

@@ -242,6 +242,20 @@ def test_a_new_key_is_found_at_its_first_token(issuer, guard):
     assert guard.verify_sync(bearer(issuer.token(key=new))).client_id == "shop"
 
 
+def test_no_key_is_trusted_for_longer_than_wanted_without_asking(issuer, make_guard):
+    guard = make_guard(key_set_seconds=5.0)
+    token, new = issuer.token(), generate_key("ES256")
+    guard.verify_sync(bearer(token))
+    issuer.published = [new]
+
+    issuer.clock.travel(4)
+    guard.verify_sync(bearer(token))
+    issuer.clock.travel(2)
+
+    assert refused(guard, token).reason == "unknown_key"
+    assert guard.verify_sync(bearer(issuer.token(key=new))).client_id == "shop"
+
+
 def test_unknown_keys_cause_one_fetch_in_the_cooldown(issuer, guard):
     for _ in range(20):
         assert refused(guard, issuer.token(key=generate_key("ES256"))).reason == "unknown_key"

@@ -78,6 +78,7 @@ class Guard:
     `dpop_nonce_key`, which all processes share, proofs must hold a fresh nonce.
     Certificate-bound tokens pass over connections with their certificate. Where a proxy ends TLS,
     `trusted_proxies` (CIDR) are those whose `client_certificate_header` is believed.
+    No key is trusted for longer than `key_set_seconds` without asking whether it is still published.
     With `traces` it makes OpenTelemetry spans at a provider, or at the application's own.
     With `publish_metadata` refusals name the API's own metadata (RFC 9728), with its
     `scopes_supported`; the middleware answers with it, other frameworks route to `publication`.
@@ -110,6 +111,7 @@ class Guard:
         resource_name: str | None = None,
         cache_seconds: float = 30.0,
         cache_size: int = 10_000,
+        key_set_seconds: float | None = None,
         allow_plain_http_for_development: bool = False,
         traces: "bool | TracerProvider" = False,
         fetch: Fetch | None = None,
@@ -162,7 +164,7 @@ class Guard:
         )
         self._is_dpop_required = dpop == "required"
         self.certificates = CertificatePlaces(trusted_proxies, client_certificate_header)
-        self._keys = RemoteKeySet(line.jwks_uri, http, clock)
+        self._keys = RemoteKeySet.trusted_for(key_set_seconds, line.jwks_uri, http, clock)
         self._revocations: FollowedRevocations | None = None
         if follow_revocations:
             self._revocations = FollowedRevocations(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Self
 
 from tokenbooth.clock import SYSTEM_CLOCK, Clock
 from tokenbooth.protocol.errors import KeyRefused, ProtocolError
@@ -12,6 +13,7 @@ from tokenbooth.remote.flight import SingleFlight
 COOLDOWN = 30.0
 MAX_AGE = 600.0
 KEEP_STALE = 24 * 3600.0
+MIN_TRUST = 0.5  # seconds; less would ask for every token
 MAX_KEY_SET_BYTES = 512 * 1024
 
 
@@ -48,6 +50,21 @@ class RemoteKeySet:
         self._attempted: float | None = None
         self._failures = 0
         self._failure = ""
+
+    @classmethod
+    def trusted_for(
+        cls, seconds: float | None, url: str | Callable[[], str], fetch: Fetch, clock: Clock
+    ) -> Self:
+        """Return a key set that trusts no key for longer without asking; raises ValueError.
+
+        None: as usual, so a key that was withdrawn may be trusted for a while.
+        """
+        if seconds is None:
+            return cls(url, fetch, clock)
+        if seconds < MIN_TRUST:
+            raise ValueError(f"key_set_seconds must be at least {MIN_TRUST:g} seconds")
+        cooldown = min(seconds, COOLDOWN)
+        return cls(url, fetch, clock, cooldown=cooldown, max_age=seconds, keep_stale=seconds)
 
     def keys_now(self, kid: str | None, alg: str) -> tuple[VerificationKey, ...]:
         """Return the fitting keys in memory, at once; stale ones are refreshed behind the back."""

@@ -42,6 +42,7 @@ async def service(folder, base_url, **wishes):
             data={"grant_type": "client_credentials"},
         )
         http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        http.owner = ("ops", made.secret.client_secret.reveal())
         http.booth = inside[0]
         yield http
 
@@ -76,6 +77,26 @@ async def test_a_token_of_a_pulled_key_is_refused_although_the_guard_remembers_t
 
     assert (before.status_code, after.status_code) == (200, 401)
     assert 'error="invalid_token"' in after.headers["WWW-Authenticate"]
+
+
+async def test_a_token_of_a_new_key_is_accepted_as_soon_as_the_service_signs_with_it(tmp_path):
+    async with service(tmp_path, HOST) as http:
+        assert (await http.get("/api/v1/issuers")).status_code == 200
+        keys = await list_keys(http.booth, issuer="default")
+        (signing,) = (key.kid for key in keys if key.purpose == "sign" and key.status == "current")
+        await remove_key(http.booth, signing, force=True)
+
+        async def is_accepted():
+            form = {"grant_type": "client_credentials"}
+            answer = await http.post("/oauth2/token", auth=http.owner, data=form)
+            headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+            return (await http.get("/api/v1/issuers", headers=headers)).status_code == 200
+
+        # Far less than a guard elsewhere waits before it asks for keys again.
+        end = asyncio.get_running_loop().time() + 20
+        while not await is_accepted():
+            assert asyncio.get_running_loop().time() < end
+            await asyncio.sleep(0.1)
 
 
 async def test_says_that_the_database_is_away_and_when_to_try_again(tmp_path):

@@ -37,6 +37,9 @@ def management_mounts(booth: Booth, service: ASGIApp) -> dict[str, ASGIApp]:
     return {prefix: ManagementApi(booth, service, prefix=prefix) for prefix in prefixes}
 
 
+_KEY_SET_SECONDS = 1.0
+
+
 class ManagementApi:
     """The application at /api/v1; its guard asks `service` without leaving the process."""
 
@@ -142,6 +145,8 @@ class ManagementApi:
             client_certificate_header=settings.client_certificate_header or "client-cert",
             # Nothing goes over any network: the service is asked within the process.
             allow_plain_http_for_development=True,
+            # Nor does it cost anything to ask: a key that was pulled ends here as soon as elsewhere.
+            key_set_seconds=_KEY_SET_SECONDS,
             fetch=self._fetch,
             clock=self._booth.clock,
         )
