@@ -33,14 +33,19 @@ class OurToken:
         return float(self.claims["iat"])
 
 
-def recognise(unverified_token: Secret, issuer: IssuerView, now: float) -> OurToken:
-    """Return the token; raises TokenRefused with the reason why it is not a good one of ours."""
+def recognise(
+    unverified_token: Secret, issuer: IssuerView, now: float, *, leeway: float = 0.0
+) -> OurToken:
+    """Return the token; raises TokenRefused with the reason why it is not a good one of ours.
+
+    `leeway`: by how many seconds the clock may be wrong.
+    """
     text = unverified_token.reveal()
     if text.startswith(ACCESS_PREFIX):
-        return _sealed("access_token", ACCESS_PREFIX, text, issuer, now)
+        return _sealed("access_token", ACCESS_PREFIX, text, issuer, now - leeway)
     if text.startswith(REFRESH_PREFIX):
-        return _sealed("refresh_token", REFRESH_PREFIX, text, issuer, now)
-    return _signed(text, issuer, now)
+        return _sealed("refresh_token", REFRESH_PREFIX, text, issuer, now - leeway)
+    return _signed(text, issuer, now, leeway)
 
 
 def recognise_refresh_token(unverified_token: Secret, issuer: IssuerView, now: float) -> OurToken:
@@ -48,9 +53,11 @@ def recognise_refresh_token(unverified_token: Secret, issuer: IssuerView, now: f
     return _sealed("refresh_token", REFRESH_PREFIX, unverified_token.reveal(), issuer, now)
 
 
-def _signed(text: str, issuer: IssuerView, now: float) -> OurToken:
+def _signed(text: str, issuer: IssuerView, now: float, leeway: float) -> OurToken:
     claims, typ = _verified(text, issuer)
-    token = check_access_token(claims, typ=typ, issuer=issuer.url, audience=None, now=now)
+    token = check_access_token(
+        claims, typ=typ, issuer=issuer.url, audience=None, now=now, leeway=leeway
+    )
     return OurToken(
         kind="access_token",
         client_id=token.client_id,

@@ -99,3 +99,15 @@ async def test_a_revocation_is_seen_by_another_node_at_once(town, token, setting
 
     assert f"jti:{jti}" in await other.find_revoked(DEFAULT_ISSUER, [f"jti:{jti}"])
     await other.close()
+
+
+@pytest.mark.parametrize("wrong_by", [7200.0, -7200.0])
+async def test_what_is_revoked_while_the_clock_is_wrong_stays_so_once_it_is_right(
+    town, token, clock, wrong_by
+):
+    clock.step(wrong_by)  # the token seems over, or not to have begun
+    assert (await town.revoke(town.secret, token)).status_code == 200
+
+    clock.step(-wrong_by)
+
+    assert not await is_active(town, token)

@@ -10,7 +10,7 @@ from tokenbooth.server.exchange import Exchange
 from tokenbooth.server.issuer_view import IssuerView
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.recognition import recognise
-from tokenbooth.server.revocations import revoke
+from tokenbooth.server.revocations import CLOCK_MAY_BE_OFF, revoke
 from tokenbooth.server.service import Service
 from tokenbooth.server.shown_certificate import shown_certificate
 from tokenbooth.server.wire import send_json
@@ -32,7 +32,7 @@ async def revocation(
     note_use(caller, exchange, service, outcome, now=now)
     question = read_token_question(form)
     try:
-        token = recognise(question.unverified_token, issuer, now)
+        token = recognise(question.unverified_token, issuer, now, leeway=CLOCK_MAY_BE_OFF)
     except TokenRefused as refused:
         # RFC 7009 §2.2: a token that is not good needs no revoking; the answer is the same.
         outcome.answered("nothing_to_revoke", reason=refused.reason)
