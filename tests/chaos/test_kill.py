@@ -1,106 +1,118 @@
-"""kill -9 at any moment: whatever was acknowledged is there after the restart."""
+"""kill -9 at any moment: whatever was acknowledged is there afterwards."""
 
-import json
+import os
 import random
 import signal
-import subprocess
-import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import httpx2
-from pysqlite3 import dbapi2 as sqlite
+import pytest
 
-from tests.end_to_end.service import (
-    Registered,
-    Service,
-    assert_log_is_discreet,
-    environment,
-    eventually,
-    start_service,
-)
+from tests.chaos.conftest import children_of, on_postgres, prepare
+from tests.chaos.invariants import assert_promises_kept, assert_recovers
+from tests.chaos.load import Load
+from tests.end_to_end.service import Service, eventually
+from tests.postgres import free_port, installed_versions, postgres_server
 
 ROUNDS = 3
-WRITER = Path(__file__).with_name("writer.py")
 
 
-class Revoker(threading.Thread):
-    """Gets tokens and revokes them until the service is gone; remembers what was acknowledged."""
-
-    def __init__(self, service: Service, client: Registered) -> None:
-        super().__init__()
-        self._service, self._client = service, client
-        self.acknowledged: list[str] = []
-
-    def run(self) -> None:
-        try:
-            while True:
-                token = self._service.token(self._client).json()["access_token"]
-                if self._service.revoke(self._client, token).status_code == 200:
-                    self.acknowledged.append(token)
-        except (httpx2.TransportError, RuntimeError):
-            return  # killed, and then the test closed the connections
+@pytest.fixture(scope="module")
+def server():
+    with postgres_server(installed_versions()[-1], settings={}) as server:
+        yield server
 
 
-def test_everything_acknowledged_survives_being_killed(tmp_path):
+def _is_busy(load: Load, revoked: int) -> bool:
+    ledger = load.ledger
+    return len(ledger.revoked) > revoked + 20 and len(ledger.clients) > 1
+
+
+def test_a_node_that_is_killed_has_all_that_it_acknowledged(breakable):
     moments = random.Random(7009)
-    service = start_service(tmp_path, "--workers", "2")
-    service.add_api("persons", "persons:read")
-    revokers = [service.register("persons", token_format=f) for f in ("jwt", "opaque")]
-    notes, revoked = tmp_path / "notes", []
-    try:
+    service = prepare(breakable("--workers", "2"))
+    load = Load(service)
+    with load.running() as ledger:
         for _ in range(ROUNDS):
-            before = _lines(notes)
-            writer = subprocess.Popen(
-                [sys.executable, str(WRITER), service.database, str(notes)], env=environment()
-            )
-            threads = [Revoker(service, client) for client in revokers]
-            eventually(lambda: _lines(notes) > before + 2, within=20, every=0.01)  # noqa: B023
-            for thread in threads:
-                thread.start()
-            time.sleep(moments.uniform(0.2, 1.0))
+            before = len(ledger.revoked)
+            eventually(lambda before=before: _is_busy(load, before), within=60)
+            time.sleep(moments.uniform(0.0, 0.5))
             service.kill()
-            time.sleep(moments.uniform(0.0, 0.1))
-            writer.send_signal(signal.SIGKILL)
-            writer.wait(5)
-            for thread, client in zip(threads, revokers, strict=True):
-                thread.join(25)
-                assert thread.acknowledged
-                revoked += [(client, token) for token in thread.acknowledged]
-            assert_log_is_discreet(service)
-            service = start_service(tmp_path, "--workers", "2", port=service.port)
-            _assert_all_there(service, notes, revoked)
+            service = breakable("--workers", "2", port=service.port)
+
+    assert_recovers(service, load.jwt)
+    assert_promises_kept(service, ledger)
+
+
+def test_workers_that_are_killed_are_replaced_and_nobody_is_told_a_lie(breakable):
+    moments = random.Random(77)
+    service = prepare(breakable("--workers", "2"))
+    load = Load(service)
+    with load.running() as ledger:
+        for _ in range(ROUNDS):
+            before = len(ledger.revoked)
+            eventually(lambda before=before: _is_busy(load, before), within=60)
+            victim = moments.choice(eventually(lambda: children_of(service), within=30))
+            os.kill(victim, signal.SIGKILL)
+
+    eventually(lambda: len(children_of(service)) == 2, within=30)
+    assert_recovers(service, load.jwt)
+    assert_promises_kept(service, ledger)
+
+
+def test_a_node_on_postgresql_that_is_killed_has_all_that_it_acknowledged(
+    breakable, server, tmp_path
+):
+    service = prepare(on_postgres(breakable, server, tmp_path))
+    load = Load(service)
+    with load.running() as ledger:
+        for _ in range(2):
+            before = len(ledger.revoked)
+            eventually(lambda before=before: _is_busy(load, before), within=60)
+            service.kill()
+            service = on_postgres(breakable, server, tmp_path, port=service.port)
+
+    assert_recovers(service, load.jwt)
+    assert_promises_kept(service, ledger)
+
+
+def test_postgresql_may_be_killed_and_come_back(breakable, server, tmp_path):
+    service = prepare(on_postgres(breakable, server, tmp_path, port=free_port()))
+    load = Load(service)
+    with load.running() as ledger:
+        eventually(lambda: _is_busy(load, 0), within=60)
+        server.kill()
+        _tokens_go_on(service, load)
+        server.start()
+        before = len(ledger.revoked)
+        eventually(lambda: _is_busy(load, before), within=60)
+
+    assert ledger.count("revoke", 503) + ledger.count("create", 503) > 0
+    assert_recovers(service, load.jwt)
+    assert_promises_kept(service, ledger)
+
+
+def test_a_worker_that_dies_while_the_database_is_away_does_not_take_the_service_along(
+    breakable, server, tmp_path
+):
+    service = prepare(on_postgres(breakable, server, tmp_path, "--workers", "2"))
+    load = Load(service)
+    service.wait_everywhere(lambda: service.token(load.jwt).status_code == 200)
+    server.kill()
+    try:
+        os.kill(children_of(service)[0], signal.SIGKILL)
+        time.sleep(8)  # in which the new worker fails to start, more than once
+
+        assert service.process.poll() is None
+        eventually(lambda: service.token(load.jwt).status_code == 200, within=20)
     finally:
-        service.kill()
-        _ended(writer)
-    assert _lines(notes) >= 3 * ROUNDS
+        server.start()
+    assert_recovers(service, load.jwt)
+    eventually(lambda: len(children_of(service)) == 2, within=40)
 
 
-def _assert_all_there(service: Service, notes: Path, revoked: list[tuple[Registered, str]]) -> None:
-    with sqlite.connect(service.database.removeprefix("sqlite:///")) as database:
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-    database.close()
-    registered = [Registered(client_id=i, secret=s) for i, s in map(json.loads, _noted(notes))]
-    with ThreadPoolExecutor(4) as pool:
-        statuses = list(pool.map(lambda each: service.token(each).status_code, registered))
-        assert statuses == [200] * len(registered)
-        assert not any(pool.map(lambda each: service.is_active(*each), revoked))
-        # The check can tell: a fresh token of the same client is active.
-        client = revoked[0][0]
-        assert service.is_active(client, service.access_token(client))
-
-
-def _noted(notes: Path) -> list[str]:
-    return notes.read_text().splitlines() if notes.exists() else []
-
-
-def _lines(notes: Path) -> int:
-    return len(_noted(notes))
-
-
-def _ended(writer: subprocess.Popen[bytes]) -> None:
-    writer.kill()
-    writer.wait(5)
+def _tokens_go_on(service: Service, load: Load) -> None:
+    """Clients in memory get tokens without a database."""
+    for _ in range(10):
+        assert service.token(load.jwt).status_code == 200
+    assert service.http.get("/healthz").status_code == 200
+    eventually(lambda: service.http.get("/readyz").status_code == 503, within=30)
