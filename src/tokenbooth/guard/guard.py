@@ -78,7 +78,7 @@ class Guard:
     `dpop_nonce_key`, which all processes share, proofs must hold a fresh nonce.
     Certificate-bound tokens pass over connections with their certificate. Where a proxy ends TLS,
     `trusted_proxies` (CIDR) are those whose `client_certificate_header` is believed.
-    No key is trusted for longer than `key_set_seconds` without asking whether it is still published.
+    No key is trusted for longer than `key_set_seconds` without asking if it is still published.
     With `traces` it makes OpenTelemetry spans at a provider, or at the application's own.
     With `publish_metadata` refusals name the API's own metadata (RFC 9728), with its
     `scopes_supported`; the middleware answers with it, other frameworks route to `publication`.

@@ -145,7 +145,7 @@ class ManagementApi:
             client_certificate_header=settings.client_certificate_header or "client-cert",
             # Nothing goes over any network: the service is asked within the process.
             allow_plain_http_for_development=True,
-            # Nor does it cost anything to ask: a key that was pulled ends here as soon as elsewhere.
+            # So asking costs nothing: new keys are known here as soon as elsewhere.
             key_set_seconds=_KEY_SET_SECONDS,
             fetch=self._fetch,
             clock=self._booth.clock,
