@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from contextlib import closing
 
 import pytest
@@ -207,6 +208,16 @@ def test_an_exporter_that_is_missing_is_told_at_the_start(monkeypatch, variables
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsRefused, match="opentelemetry-exporter-otlp-proto-http"):
         check_traces(Settings(traces="on"))
+
+
+def test_a_collector_that_is_away_holds_up_nobodys_end(monkeypatch):
+    never = threading.Event()
+    monkeypatch.setattr("tokenbooth.server.tracing.END_SECONDS", 0.05)
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    made = service_tracing(Settings(traces="on"))
+    monkeypatch.setattr(made._own, "shutdown", never.wait)
+    made.close()  # comes back
+    never.set()
 
 
 async def test_uses_what_is_set_up_already(settings, clock, traces, monkeypatch):

@@ -5,6 +5,7 @@ what they ask for, unless `opentelemetry-instrument` has done so already.
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -23,6 +24,8 @@ from tokenbooth.server.settings import Settings, SettingsRefused
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span
+
+END_SECONDS = 2.0
 
 _GROUP = "opentelemetry_traces_exporter"
 _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
@@ -106,9 +109,12 @@ class ServiceTracing:
         return TracedFetch(fetch, self._tracing, carries=False)
 
     def close(self) -> None:
-        """Send what has gathered; blocks meanwhile."""
+        """Send what has gathered; blocks meanwhile, but for no collector that is away."""
         if self._own is not None:
-            self._own.shutdown()
+            # A thread that nothing waits for: the SDK itself goes on trying for ten seconds.
+            ending = threading.Thread(target=self._own.shutdown, name="last-traces", daemon=True)
+            ending.start()
+            ending.join(END_SECONDS)
 
 
 def service_tracing(settings: Settings) -> ServiceTracing | None:
@@ -175,7 +181,7 @@ def _provider(exporters: list[Any]) -> "TracerProvider":
     others = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in others:
         attributes["service.name"] = "tokenbooth"
-    provider = TracerProvider(resource=Resource.create(attributes))
+    provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter()))
     return provider
