@@ -141,7 +141,7 @@ class Load:
 def tables(figures: Figures) -> dict[str, str]:
     """Return every table of the page by its name."""
     return {
-        "sizing": markdown(("", "takes"), _sizing(figures)),
+        "sizing": markdown(("what", "how much"), _sizing(figures)),
         "inputs": markdown(("figure", "value"), _inputs(figures)),
         "loads": markdown(
             (
@@ -171,16 +171,16 @@ def tables(figures: Figures) -> dict[str, str]:
 def _sizing(figures: Figures) -> Iterable[Row]:
     usual = Settings()
     tokens = 1e6 / 3600
-    yield "an ES256 token", f"1 of {_round(1e6 / figures.token_us)} a second and core"
-    yield "an opaque token", f"1 of {_round(1e6 / figures.opaque_us)}"
-    yield "an RS256 token", f"1 of {_round(1e6 / figures.rs256_us)}"
+    yield "ES256 tokens", f"{_round(1e6 / figures.token_us)} a second and core"
+    yield "opaque tokens", f"{_round(1e6 / figures.opaque_us)} a second and core"
+    yield "RS256 tokens", f"{_round(1e6 / figures.rs256_us)} a second and core"
     yield (
         "a million clients with hourly tokens",
         f"{tokens:.0f} requests a second: {share(tokens * figures.token_us / 1e6)} of a core",
     )
     yield (
-        "a refresh, a signed assertion",
-        f"1 of {_round(figures.commits_per_second)} commits a second, one by one",
+        "refreshes, signed assertions",
+        f"{_round(figures.commits_per_second)} a second, each a commit of its own",
     )
     yield (
         "a worker",
@@ -204,6 +204,7 @@ def _round(value: float) -> str:
 
 
 def _inputs(figures: Figures) -> Iterable[Row]:
+    yield "measured on", figures.source
     yield "an ES256 token", f"{figures.token_us:g} µs of CPU"
     yield "an opaque token", f"{figures.opaque_us:g} µs"
     yield "an RS256 token", f"{figures.rs256_us:g} µs"
