@@ -49,7 +49,10 @@ def main() -> None:
     # Where nothing tells how wide it is, as in a log, lines are not broken.
     width = None if sys.stdout.isatty() else 160
     console = Console(width=width)
-    results = load(Path(arguments.from_)) if arguments.from_ else _measure(arguments, console)
+    try:
+        results = load(Path(arguments.from_)) if arguments.from_ else _measure(arguments, console)
+    except KeyboardInterrupt:
+        sys.exit(130)  # every server was ended on the way here
     if arguments.from_:
         for table in page.in_order(results):
             show(console, table)

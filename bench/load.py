@@ -12,6 +12,7 @@ from itertools import cycle
 
 from bench.processes import Server, cpu_seconds, family
 
+PATIENCE = 60.0  # seconds
 NextRequest = Callable[[bytes], bytes]  # the last answer's body -> the next request
 
 
@@ -89,7 +90,7 @@ def chained(make: Callable[[dict[str, object] | None], bytes]) -> Callable[[int]
 
 def connect(target: Target) -> socket.socket:
     """Open one connection to the server."""
-    link = socket.create_connection(("127.0.0.1", target.port), timeout=60)
+    link = socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return target.tls.wrap_socket(link, server_hostname="127.0.0.1") if target.tls else link
 
@@ -115,7 +116,9 @@ def run_load(target: Target, *, connections: int, seconds: float) -> Load:
         cpu_before, begun = cpu_seconds(processes), clock()
         end = begun + seconds
         # A server that is slower than one answer a stretch gets the time for two.
-        while clock() < end or len(times) < 2:
+        while (now := clock()) < end or len(times) < 2:
+            if now > begun + PATIENCE:
+                raise RuntimeError(f"The server answered nothing within {PATIENCE:.0f} seconds.")
             # Never asleep: waking it would cost the server more than the answer did.
             for number, _event in poll.poll(0):
                 link, next_request = open_sockets[number]
@@ -146,7 +149,7 @@ def ask(port: int, request: bytes) -> bytes:
 
 def ask_all(port: int, requests: list[bytes]) -> list[bytes]:
     """Send requests one after the other and return the answers' bodies."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as link:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as link:
         bodies = []
         for request in requests:
             link.sendall(request)

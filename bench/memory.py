@@ -14,7 +14,7 @@ from bench.table import Table
 PER_CLIENT = "a client that asked, bytes"
 BOUNDED = "for clients with little room for them, with all the room = 1"
 CLIENTS = 20_000
-QUICK_CLIENTS = 5_000
+QUICK_CLIENTS = 2_000
 _KEPT = 20  # where there is little room, one client of so many is kept
 _CONNECTIONS = 16
 _LOAD_SECONDS = 3.0

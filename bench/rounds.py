@@ -16,7 +16,6 @@ BY_CPU = ("calm CPU µs", "calm limit µs", "of limit, calm CPU")
 LOADED = ("per second", "p50 µs", "p99 µs", "of limit")
 FAILED = "failed"
 _RAW_SECONDS = 0.2
-_BROKEN = (OSError, RuntimeError, ValueError, KeyError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +135,7 @@ def measure(cases: Iterable[Case], pace: Pace, progress: Progress) -> Measured:
     left = list(cases)
     with progress.task("", len(left) * (pace.rounds + 1)) as step:
         # Warm up: caches, pools, and whatever a just-in-time compiler wants to see first.
-        _turn(left, replace(pace, seconds=max(0.5, pace.seconds)), failed, step)
+        _turn(left, replace(pace, seconds=max(0.3, pace.seconds)), failed, step)
         rounds = [
             Round(
                 raw={name: microseconds(run, _RAW_SECONDS) for name, run in operations.items()},
@@ -156,8 +155,8 @@ def _turn(
         connections = case.connections or pace.connections
         try:
             loads[case.name] = run_load(case.target, connections=connections, seconds=pace.seconds)
-        except _BROKEN as error:
-            failed[case.name] = str(error)[:200]
+        except Exception as error:  # noqa: BLE001 - whatever it was, the others go on
+            failed[case.name] = _said(error)
             left.remove(case)
     return loads
 
@@ -167,13 +166,17 @@ def told(failed: dict[str, str]) -> str:
     return "".join(f" {name} failed: {reason.rstrip('.')}." for name, reason in failed.items())
 
 
+def _said(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
 @contextlib.contextmanager
 def reporting(failed: dict[str, str], name: str) -> Iterator[None]:
     """Note under that name why the block failed, and go on after it."""
     try:
         yield
-    except _BROKEN as error:
-        failed[name] = str(error)[:200]
+    except Exception as error:  # noqa: BLE001 - each server fails in ways of its own
+        failed[name] = _said(error)
 
 
 def calm(values: Iterable[float]) -> float | None:

@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 
 from bench.booths import prepare, serving
-from bench.cores import BENCH, EVERY, stay_on
+from bench.cores import EVERY, on
 from bench.endpoints import TOKEN
 from bench.load import Load, Target, post, run_load, to
 from bench.processes import megabytes
@@ -43,17 +43,12 @@ def run(folder: Path, pace: Pace, progress: Progress) -> Table:
             request = post(TOKEN, prepared.form("ES256"), port=server.port)
             targets[count] = to(server, request)
             run_load(targets[count], connections=_CONNECTIONS, seconds=1)
-        stay_on(EVERY)
-        try:
-            with progress.task("", pace.rounds * len(loads)) as step:
-                for _ in range(pace.rounds):
-                    for count, target in targets.items():
-                        step(f"{count} workers")
-                        seconds = 2 * pace.seconds
-                        load = run_load(target, connections=_CONNECTIONS, seconds=seconds)
-                        loads[count].append(load)
-        finally:
-            stay_on(BENCH)
+        with on(EVERY), progress.task("", pace.rounds * len(loads)) as step:
+            for _ in range(pace.rounds):
+                for count, target in targets.items():
+                    step(f"{count} workers")
+                    load = run_load(target, connections=_CONNECTIONS, seconds=2 * pace.seconds)
+                    loads[count].append(load)
         memory = {count: sum(map(megabytes, target.pids)) for count, target in targets.items()}
     for count, shown in loads.items():
         table.add(

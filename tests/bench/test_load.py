@@ -120,7 +120,7 @@ def test_a_case_that_fails_is_named_and_the_others_go_on():
     assert len(measured.of(HELLO)) == 2
     assert measured.row(cases[1]) == ("failed",)
     assert measured.row(cases[0])[3] == pytest.approx(1.0)
-    assert "broken failed: The server answered" in measured.note()
+    assert "broken failed: RuntimeError: The server answered" in measured.note()
 
 
 SERVER = """
