@@ -18,6 +18,7 @@ from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.remote.secret_source import secret_reader
 from tokenbooth.server.redis_address import redis_mistakes
 from tokenbooth.server.settings_file import read_settings_file
+from tokenbooth.server.stores.limits import DEFAULT_LIMITS, DatabaseLimits
 
 PREFIX = "TOKENBOOTH_"
 _ALMOST = 0.93  # as difflib counts: about one wrong letter in a name
@@ -85,7 +86,7 @@ class Settings:
     refresh_grace_seconds: float = 30.0  # a rotated refresh token still answers a lost reply
     max_body_bytes: int = 65_536
     body_timeout_seconds: float = 10.0  # for the head of a request, and for its body
-    overload_seconds: float = 0.5  # requests that have waited so long for their turn get 503
+    overload_seconds: float = 0.25  # requests that have waited so long for their turn get 503
     # How many failed attempts to authenticate a network has, for one client and for all together,
     # before it is answered 429; used up, they come back evenly within the window. 0: no limit.
     failures_per_client: int = 20
