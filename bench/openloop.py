@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from bench.load import NextRequest, Target, answer, connect
 
-_GRACE = 2.0  # seconds for answers that are still on their way at the end
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paced:
@@ -22,8 +20,13 @@ class Paced:
     p999: float
 
 
-def run_rate(target: Target, *, per_second: float, seconds: float, connections: int) -> Paced:
-    """Send at that rate; who has to wait for a free connection waits on the clock."""
+def run_rate(
+    target: Target, *, per_second: float, seconds: float, connections: int, grace: float = 2.0
+) -> Paced:
+    """Send at that rate; who has to wait for a free connection waits on the clock.
+
+    Answers that are not there `grace` seconds after the last request was due count as missing.
+    """
     poll = select.epoll()
     links: dict[int, tuple[socket.socket, NextRequest]] = {}
     idle: deque[tuple[int, bytes]] = deque()
@@ -38,7 +41,7 @@ def run_rate(target: Target, *, per_second: float, seconds: float, connections: 
             poll.register(link, select.EPOLLIN)
             idle.append((link.fileno(), b""))
         begun, sent = clock(), 0
-        last = begun + total / per_second + _GRACE
+        last = begun + total / per_second + grace
         while len(times) < total and (now := clock()) < last:
             while idle and sent < total and (due := begun + sent / per_second) <= now:
                 number, body = idle.popleft()

@@ -93,7 +93,7 @@ def test_what_a_stretch_uses_up_is_made_before_it():
 
 def test_at_a_fixed_rate_all_are_answered_where_the_server_keeps_up():
     with answering(PLAIN) as port:
-        paced = run_rate(target(port), per_second=50, seconds=0.4, connections=4)
+        paced = run_rate(target(port), per_second=50, seconds=0.4, connections=4, grace=60)
 
     assert paced.answered == 1
     assert paced.p50 <= paced.p99 <= paced.p999
@@ -102,7 +102,7 @@ def test_at_a_fixed_rate_all_are_answered_where_the_server_keeps_up():
 def test_at_a_fixed_rate_waiting_for_a_free_connection_is_counted():
     # 20 requests are due within 0.1 s, and one connection takes 0.02 s for each.
     with answering(PLAIN, hold=0.02) as port:
-        paced = run_rate(target(port), per_second=200, seconds=0.1, connections=1)
+        paced = run_rate(target(port), per_second=200, seconds=0.1, connections=1, grace=60)
 
     assert paced.p99 > 0.2e6
 
