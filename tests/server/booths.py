@@ -131,9 +131,7 @@ async def running(settings, clock, *, base_url=BASE_URL, traces=None):
         opened.append(booth)
         return {}
 
-    app = TokenService(
-        settings, base_url=base_url, make_mounts=look_in, clock=clock, traces=traces
-    )
+    app = TokenService(settings, base_url=base_url, make_mounts=look_in, clock=clock, traces=traces)
     async with app.running():
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url=base_url) as http:
