@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.conftest import prepare
 from tests.chaos.invariants import assert_log_is_clean, assert_recovers
-from tests.end_to_end.service import Registered, Service, eventually
+from tests.end_to_end.service import PROGRAM, Registered, Service, eventually
 
 PATIENCE = 2.0
 MANY = 3000
@@ -139,27 +139,30 @@ def test_half_closed_and_torn_connections_leave_nothing_behind(service, client):
     assert_log_is_clean(service)
 
 
-def test_out_of_descriptors_it_serves_whom_it_has_and_spins_not(service, client):
+def test_out_of_descriptors_it_serves_whom_it_has_and_spins_not(breakable, most):
+    service = prepare(breakable())
+    client = service.register("persons")
+    service.access_token(client)
     pid = service.process.pid
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEW_DESCRIPTORS, FEW_DESCRIPTORS))
     with connections(service, 1) as (kept,):
         _asks(kept)
         with connections(service, 3 * FEW_DESCRIPTORS):
-            time.sleep(1)
             _asks(kept)
             busy, length = _cpu_seconds(pid), len(service.log)
-            time.sleep(3)
+            for _ in range(6):
+                time.sleep(0.5)
+                _asks(kept)
             assert _cpu_seconds(pid) - busy < 2.0
             assert len(service.log) - length < 20_000
-            _asks(kept)
         # Revocations need the database, whose files were open before.
         assert_recovers(service, client)
     assert_log_is_clean(service)
 
 
-def test_silent_connections_make_room_for_those_who_ask(breakable, most):
-    with _few_descriptors():
-        service = prepare(breakable())
+def test_silent_connections_make_room_for_those_who_ask(breakable, most, limited):
+    limited(f"-n {FEW_DESCRIPTORS}")
+    service = prepare(breakable())
     client = service.register("persons")
     with connections(service, 2 * FEW_DESCRIPTORS):
         time.sleep(1.5)  # from then on they are taken for idle
@@ -169,22 +172,23 @@ def test_silent_connections_make_room_for_those_who_ask(breakable, most):
     assert_log_is_clean(service)
 
 
-def test_takes_as_many_connections_as_the_machine_lets_it(breakable, most):
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, most))
+def test_takes_as_many_connections_as_the_machine_lets_it(breakable, most, limited):
+    limited("-S -n 1024")
     service = breakable()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     assert resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE) == (most, most)
 
 
-@contextlib.contextmanager
-def _few_descriptors():
-    """What is started inside may open only a few; this process needs the right to raise its own."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_DESCRIPTORS, FEW_DESCRIPTORS))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+@pytest.fixture
+def limited(tmp_path, monkeypatch):
+    """Start services within a limit, as a process manager sets it."""
+
+    def limit(how: str) -> None:
+        script = tmp_path / "limited"
+        script.write_text(f'#!/bin/sh\nulimit {how}\nexec {PROGRAM} "$@"\n')
+        script.chmod(0o755)
+        monkeypatch.setattr("tests.end_to_end.service.PROGRAM", str(script))
+
+    return limit
 
 
 def _is_answered(service: Service, client: Registered) -> bool:
@@ -198,7 +202,9 @@ def _asks(connection: socket.socket) -> None:
     connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: booth\r\n\r\n")
     answer = b""
     while not answer.endswith(b"}"):
-        answer += connection.recv(65_536)
+        received = connection.recv(65_536)
+        assert received, "hung up on"
+        answer += received
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
