@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.server.stores.waiting import until
 from tests.store_contract.samples import account, api, revocation
 from tokenbooth.server.stores.contract import NotFound
 from tokenbooth.server.stores.sql import open_store
@@ -16,11 +17,11 @@ LISTENING = """
 
 async def sessions_that_listen(admin, count):
     """Wait until there are so many."""
-    async with asyncio.timeout(60):
-        for _ in range(6000):
-            if len(await admin.fetch(LISTENING)) == count:
-                return
-            await asyncio.sleep(0.01)
+
+    async def are_there():
+        return len(await admin.fetch(LISTENING)) == count
+
+    await until(are_there)
 
 
 class Heard:

@@ -6,6 +6,7 @@ import contextlib
 import asyncpg
 import pytest
 
+from tests.server.stores.waiting import until
 from tests.store_contract.samples import api, client, credential, issuer
 from tests.store_contract.test_migrations import command, move
 from tokenbooth.server.stores.contract import StoreUnavailable
@@ -42,14 +43,6 @@ async def long_transaction(url):
             yield
     finally:
         await reader.close()
-
-
-async def until(ask):
-    async with asyncio.timeout(60):
-        for _ in range(6000):
-            if await ask():
-                return
-            await asyncio.sleep(0.01)
 
 
 async def test_a_migration_that_waits_for_a_lock_lets_others_go_first(old_url):

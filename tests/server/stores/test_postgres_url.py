@@ -65,7 +65,7 @@ async def test_a_server_that_accepts_and_says_nothing_does_not_hide_the_next(url
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = await open_store(
             url.replace(place, f"127.0.0.1:{silent.getsockname()[1]},{place}"),
-            limits=DatabaseLimits(connect_seconds=4.0),
+            limits=DatabaseLimits(connect_seconds=6.0),
         )
         assert await store.revision() == 0
         await store.close()

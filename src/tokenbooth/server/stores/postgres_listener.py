@@ -35,10 +35,8 @@ class PostgresListener:
     async def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
-            # Whatever it is that went wrong: there is the poll, and here the next attempt.
-            with contextlib.suppress(
-                asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
-            ):
+            # Whatever it is that goes wrong: there is the poll, and here the next attempt.
+            with contextlib.suppress(Exception):
                 connection = await self._servers.connect_to_listen()
                 try:
                     lost = asyncio.Event()

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 from tokenbooth.server.stores import archive
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.stores.sql_people import SqlChanges
+from tokenbooth.server.stores.tables import metadata
 
 
 class SqlArchive(SqlChanges):
@@ -36,7 +37,8 @@ class SqlArchive(SqlChanges):
             rows = archive.read(connection, lines(), report=report)
             if connection.dialect.name == "postgresql":
                 # Until it knows how much there is, it looks things up the slow way.
-                connection.execute(text("ANALYZE"))
+                for table in metadata.sorted_tables:
+                    connection.execute(text(f'ANALYZE "{table.name}"'))
             return rows
 
         return await self._engine.write(load)
