@@ -338,3 +338,12 @@ async def test_serves_several_threads_each_with_its_own_event_loop(store):
 
     assert failures == []
     assert len(await store.list_clients(limit=1000)) == 80
+
+
+async def test_each_check_writes_to_the_disk(store, file):
+    log = file.with_name("booth.db-wal")
+    await store.check()
+    for _ in range(3):
+        before = log.stat().st_size
+        await store.check()
+        assert log.stat().st_size > before
