@@ -3,13 +3,16 @@
 import contextlib
 import json
 import os
+import pty
+import select
 import signal
+import subprocess
 import threading
 
 import httpx2
 import pytest
 
-from tests.end_to_end.service import eventually, start_service
+from tests.end_to_end.service import PROGRAM, environment, eventually, start_service
 
 BIG = {"padding": "x" * 3000}
 
@@ -125,6 +128,28 @@ def test_the_number_of_workers_changes(reloading):
     reloading.reload("workers = 2", says="settings_reloaded")
 
     eventually(lambda: reloading.workers() == 2, within=30)
+
+
+def test_a_service_in_a_terminal_ends_when_the_terminal_is_closed(tmp_path):
+    terminal, side = pty.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, "serve", "--port", "0", "--database", f"sqlite:///{tmp_path}/booth.db"],
+        stderr=side,
+        env=environment(),
+        start_new_session=True,
+    )
+    try:
+        os.close(side)
+        said = b""
+        while b"serves the issuer" not in said:
+            assert select.select([terminal], [], [], 30)[0], said
+            said += os.read(terminal, 4096)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == -signal.SIGHUP
+    finally:
+        os.close(terminal)
+        process.kill()
+        process.wait()
 
 
 def test_a_service_without_a_settings_file_says_that_there_is_nothing_to_read(tmp_path):

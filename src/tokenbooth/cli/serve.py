@@ -116,6 +116,8 @@ def serve(*, as_json: bool, **options: object) -> None:
             f"The issuer would be {base_url}: {'; '.join(mistakes)}. Give its public address with "
             "--issuer-url, or a certificate with --tls-cert and --tls-key."
         )
+    if not sys.stderr.isatty():  # else whoever closes the terminal ends what runs there
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is somebody to act on it
     try:
         lines = asyncio.run(_prepare(settings, base_url))
     except (StoreError, VaultError, SettingsRefused, DialectRefused, OSError) as error:
@@ -171,6 +173,8 @@ def _take_hangups() -> None:
     """Go on when SIGHUP comes: the parent acts on it, or nobody can."""
     if multiprocessing.parent_process() is not None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return
+    if sys.stderr.isatty():
         return
 
     def tell() -> None:
