@@ -119,6 +119,10 @@ async def test_finds_what_is_weak_about_a_database_server(tmp_path):
 
         now = await check_everything(environment)
         then = await check_everything(environment, clock=TravelClock())
+        admin = await asyncpg.connect(server.url())
+        await admin.execute("ALTER DATABASE booth SET default_transaction_read_only = on")
+        await admin.close()
+        read_only = await check_everything(environment)
 
     levels = {each.about: each.level for each in now}
     # The tests' own server is set up to be quick, and loses all in a crash.
@@ -127,3 +131,5 @@ async def test_finds_what_is_weak_about_a_database_server(tmp_path):
     assert levels["connections_few"] == "warning"
     assert "clock_differs" not in levels
     assert "clock_differs" in {each.about for each in then}
+    assert "database_read_only" not in levels
+    assert "database_read_only" in {each.about for each in read_only}

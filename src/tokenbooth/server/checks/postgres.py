@@ -26,6 +26,14 @@ async def check_postgres(settings: Settings, now: float) -> tuple[Finding, ...]:
                 "Set both by NTP: nodes compare what others wrote with their own time.",
             )
         )
+    if facts.is_read_only:
+        found.append(
+            error(
+                "database_read_only",
+                "The database server takes no changes: it is a standby, or told to be read-only.",
+                "Name the primary in the URL, or all servers without target_session_attrs=any.",
+            )
+        )
     if not facts.is_encrypted and not _is_near(url):
         found.append(
             warning(

@@ -19,6 +19,7 @@ class PostgresFacts:
     settings: Mapping[str, str]  # what sessions start with, whatever ours ask for
     now: float
     is_encrypted: bool  # whether this connection was
+    is_read_only: bool  # a standby, or told to be
 
 
 async def ask_postgres(url: str) -> PostgresFacts:
@@ -34,10 +35,12 @@ async def ask_postgres(url: str) -> PostgresFacts:
             is_encrypted = await connection.fetchval(
                 "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
             )
+            read_only = await connection.fetchval("SHOW transaction_read_only")
         finally:
             await connection.close()
     return PostgresFacts(
         settings={row["name"]: row["reset_val"] for row in rows},
         now=now,
         is_encrypted=bool(is_encrypted),
+        is_read_only=read_only == "on",
     )
