@@ -17,7 +17,7 @@ class Balancer:
 
     def __init__(self, nodes: Sequence[str]) -> None:
         self._nodes = nodes
-        self._ready: list[str] = []
+        self.ready: list[str] = []
         self._turn = itertools.count()
         self._stop = threading.Event()
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -51,7 +51,7 @@ class Balancer:
     def _look(self) -> None:
         with httpx2.Client(trust_env=False, timeout=5) as http:
             while not self._stop.wait(LOOK_SECONDS):
-                self._ready = [node for node in self._nodes if _is_ready(http, node)]
+                self.ready = [node for node in self._nodes if _is_ready(http, node)]
 
     def _accept(self) -> None:
         while not self._stop.is_set():
@@ -62,14 +62,13 @@ class Balancer:
             threading.Thread(target=self._connect, args=(caller,), daemon=True).start()
 
     def _connect(self, caller: socket.socket) -> None:
-        ready = self._ready
+        ready = self.ready
         if not ready:
             caller.close()
             return
-        host, _, port = ready[next(self._turn) % len(ready)].rpartition("/")[2].partition(":")
-        try:
-            node = socket.create_connection((host, int(port)), timeout=10)
-        except OSError:
+        first = next(self._turn) % len(ready)
+        node = _connected([*ready[first:], *ready[:first]])
+        if node is None:
             caller.close()
             return
         node.settimeout(None)
@@ -81,6 +80,15 @@ class Balancer:
         for each in (caller, node):
             self._open.discard(each)
             each.close()
+
+
+def _connected(nodes: Sequence[str]) -> socket.socket | None:
+    """A connection to the first of them that takes one: balancers try another."""
+    for node in nodes:
+        host, _, port = node.rpartition("/")[2].partition(":")
+        with contextlib.suppress(OSError):
+            return socket.create_connection((host, int(port)), timeout=10)
+    return None
 
 
 def _is_ready(http: httpx2.Client, node: str) -> bool:

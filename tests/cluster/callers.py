@@ -20,6 +20,7 @@ class Callers:
     """Threads that each make one kind of call over and over, until told to end."""
 
     def __init__(self, **calls: Call) -> None:
+        self.names = tuple(calls)
         self.done: Counter[str] = Counter()
         self.failures: list[str] = []
         self._stop = threading.Event()

@@ -106,10 +106,18 @@ class Cluster:
         known = self.nodes[number]
         return self._start(number, known.workers, known.port, variables)
 
-    def restart(self, number: int, **variables: str) -> None:
-        """As docs/operations.md says: wait until it serves again, and until proxies know."""
+    def restart(
+        self, number: int, *, once: Callable[[], bool] | None = None, **variables: str
+    ) -> None:
+        """As docs/operations.md says: wait until it serves again, and until proxies know.
+
+        With `once` its drain ends when that is so, however slow this machine is.
+        """
         node = self.nodes[number]
         node.process.send_signal(signal.SIGTERM)
+        if once is not None:
+            eventually(once, within=60)
+            node.process.send_signal(signal.SIGTERM)
         node.process.wait(30)
         node.http.close()
         self.nodes[number] = self.start(number, **variables)
@@ -156,6 +164,8 @@ def cluster(folder: Path, *workers: int, **variables: str) -> Iterator[Cluster]:
         try:
             yield made
         finally:
+            for node in made.nodes:
+                node.process.send_signal(signal.SIGINT)  # without a drain
             for node in made.nodes:
                 node.stop()
         for node in made.nodes:

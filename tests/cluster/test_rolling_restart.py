@@ -1,26 +1,27 @@
 """Nodes are restarted one after the other under load, and no request is lost."""
 
-import time
+from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import httpx2
 import pytest
 import requests
 
-from tests.cluster.balancer import LOOK_SECONDS, Balancer
+from tests.cluster.balancer import Balancer
 from tests.cluster.callers import ISSUED, Call, Callers, checked, through_nginx
 from tests.cluster.nodes import cluster
-from tests.end_to_end.service import Registered
+from tests.end_to_end.service import Registered, eventually
 from tokenbooth.client import Secret, TokenSource
 
-DRAIN_SECONDS = 1.0
+ENOUGH = 3  # calls of each caller
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Two nodes, one with two workers, that drain when they are told to end."""
+    """Two nodes, one with two workers, that drain until they are told to end once more."""
     with cluster(
-        tmp_path_factory.mktemp("rolling"), 1, 2, TOKENBOOTH_DRAIN_SECONDS=str(DRAIN_SECONDS)
+        tmp_path_factory.mktemp("rolling"), 1, 2, TOKENBOOTH_DRAIN_SECONDS="60"
     ) as started:
         yield started
 
@@ -35,12 +36,24 @@ def behind_a_balancer(balancer: Balancer, client: Registered, stack: ExitStack) 
     source = stack.enter_context(
         TokenSource(token_url=url, client_id=client.client_id, secret=secret)
     )
-    time.sleep(5 * LOOK_SECONDS)
     return {
         "requests": lambda: checked(session.post(url, data=ISSUED, auth=client.basic)),
         "httpx2": lambda: checked(http.post(url, data=ISSUED, auth=client.basic)),
         "our_client": lambda: source.drop(source.token()),
     }
+
+
+def everybody_has_noticed(callers: Callers, balancer: Balancer, node: str) -> Callable[[], bool]:
+    """Whether the balancer leaves this node out, and all callers have called a while since."""
+    since: Counter[str] = Counter()
+
+    def noticed() -> bool:
+        if node in balancer.ready:
+            return False
+        since.update({name: done for name, done in callers.done.items() if not since[name]})
+        return all(callers.done[name] >= since[name] + ENOUGH for name in callers.names)
+
+    return noticed
 
 
 def test_no_request_is_lost(two):
@@ -54,9 +67,11 @@ def test_no_request_is_lost(two):
             "more_lives": through_nginx(other, client, owner)["life_of_a_token"],
             **behind_a_balancer(balancer, client, stack),
         }
+        eventually(lambda: len(balancer.ready) == 2, within=20)
         callers = stack.enter_context(Callers(**calls).calling())
         for number in range(2):
-            two.restart(number)
+            two.restart(number, once=everybody_has_noticed(callers, balancer, nodes[number]))
+            eventually(lambda: len(balancer.ready) == 2, within=20)
 
     assert callers.failures == []
     assert {name for name in calls if callers.done[name] > 10} == set(calls)

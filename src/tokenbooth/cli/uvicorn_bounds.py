@@ -8,7 +8,7 @@ import os
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tokenbooth.cli.uvicorn_counts import server_counts
-from tokenbooth.cli.uvicorn_drain import CLOSE, SETTLE_SECONDS
+from tokenbooth.cli.uvicorn_drain import SETTLE_SECONDS, ask_to_close
 from tokenbooth.server.settings import Settings
 
 MAX_HEAD_BYTES = 65_536  # request line, headers, trailers and chunk sizes of one request
@@ -72,8 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Answer what is under way and what arrives within a moment, then close."""
-        if CLOSE not in self.server_state.default_headers:
-            self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
+        ask_to_close(self.server_state)
         if self._awaits_answer():
             super().shutdown()
         else:

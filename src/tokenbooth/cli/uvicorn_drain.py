@@ -21,7 +21,9 @@ from collections.abc import Iterable, Sequence
 from types import FrameType
 
 import uvicorn
+from uvicorn.server import ServerState
 
+from tokenbooth.cli.uvicorn_counts import server_counts
 from tokenbooth.cli.uvicorn_workers import ReplacingSupervisor
 from tokenbooth.clock import SYSTEM_CLOCK
 
@@ -54,6 +56,12 @@ def refuse_connections(sockets: Iterable[socket.socket]) -> None:
             each.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
 
 
+def ask_to_close(state: ServerState) -> None:
+    """Have every answer from now on ask its caller to close the connection."""
+    if CLOSE not in state.default_headers:
+        state.default_headers = [*state.default_headers, CLOSE]
+
+
 class DrainConfig(uvicorn.Config):
     """A configuration that takes its application out of service, here or in a worker process."""
 
@@ -69,6 +77,8 @@ class DrainConfig(uvicorn.Config):
             return
         if CLOSE not in self.encoded_headers:
             self.encoded_headers.append(CLOSE)
+            if server_counts.state is not None:  # uvicorn would do it within a second
+                ask_to_close(server_counts.state)
         self.loaded_app.leave()  # again if told again: it may have been starting
 
 
@@ -94,8 +104,6 @@ class DrainingServer(uvicorn.Server):
         if sig == signal.SIGTERM and not self.should_exit:
             self._is_draining = True
             self.config.leave()
-            # uvicorn would do it within a second.
-            self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
         super().handle_exit(sig, frame)
 
     async def main_loop(self) -> None:
@@ -127,6 +135,8 @@ class DrainingSupervisor(ReplacingSupervisor):
 
     def handle_term(self) -> None:
         """Drain, then end all workers."""
+        if self.should_exit.is_set():  # told by Ctrl-C before
+            return
         end = SYSTEM_CLOCK.monotonic() + self._drain_seconds
         while not self.signal_queue and SYSTEM_CLOCK.monotonic() < end:
             self._tell_workers()  # again and again: one may just have become ready
