@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 START_SECONDS = 60.0
+ROOM_BYTES = 4 * 1024**3
 _SETTINGS = {"shared_buffers": "32MB", "max_connections": "200", "max_wal_size": "64MB"}
 # What these tests keep outlives no power cut, so nothing has to reach the disk.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -162,11 +163,18 @@ class PostgresServer:
         ).returncode  # fmt: skip
 
 
+def _place() -> str | None:
+    """In memory where there is room: a server writes tens of megabytes at its start alone."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM_BYTES
+    return str(memory) if has_room else None
+
+
 @contextmanager
 def postgres_server(programs: Path, settings: Mapping[str, str] = FAST) -> Iterator[PostgresServer]:
     """A server with its data in a folder of its own, running while inside."""
     programs = _within_reach(programs)
-    with TemporaryDirectory(prefix="tokenbooth-postgres-") as folder:
+    with TemporaryDirectory(prefix="tokenbooth-postgres-", dir=_place()) as folder:
         # Not below pytest's folder, which belongs to root alone.
         data = Path(folder)
         if user := _user():
