@@ -21,6 +21,7 @@ def under_gunicorn(
     command = [
         *(str(PYTHON / "gunicorn"), "--chdir", str(HERE), "--bind", f"127.0.0.1:{port}"),
         *("--workers", "1", "--worker-class", "gthread", "--threads", "16", "--keep-alive", "75"),
+        *("--graceful-timeout", "2"),
         *("--log-level", "error", f"{module}:app"),
     ]
     known = {

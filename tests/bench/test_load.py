@@ -1,6 +1,6 @@
 """The load generator, against real servers on loopback."""
 
-import asyncio
+import socketserver
 import sys
 import threading
 import time
@@ -26,35 +26,24 @@ QUIET = Progress(console=Console(file=sys.stderr, quiet=True), part="test")
 
 @contextmanager
 def answering(answer, *, hold=0.0):
-    """A server on a thread that gives the same answer, in two parts, to whatever it reads."""
-    loop, ready, port = asyncio.new_event_loop(), threading.Event(), free_port()
+    """A server that gives the same answer, in two parts, to whatever it reads."""
 
-    async def talk(reader, writer):
-        with suppress(ConnectionError):
-            while await reader.read(65_536):
-                await asyncio.sleep(hold)
-                writer.write(answer[:30])
-                await writer.drain()
-                await asyncio.sleep(0)
-                writer.write(answer[30:])
-        writer.close()
+    class Answering(socketserver.BaseRequestHandler):
+        def handle(self):
+            with suppress(ConnectionError):
+                while self.request.recv(65_536):
+                    time.sleep(hold)
+                    self.request.sendall(answer[:30])
+                    self.request.sendall(answer[30:])
 
-    async def serve():
-        server = await asyncio.start_server(talk, "127.0.0.1", port)
-        ready.set()
-        async with server:
-            await stop.wait()
-
-    stop = asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    ready.wait(30)
-    try:
-        yield port
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        loop.close()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def target(port):
