@@ -12,12 +12,10 @@ from tokenbooth.protocol.errors import (
     TemporarilyUnavailable,
     printable,
 )
-from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
-from tokenbooth.protocol.networks import parse_networks
 from tokenbooth.remote.fetch import Fetch
 from tokenbooth.remote.public_fetch import PublicFetch
-from tokenbooth.server.activity import Activity
 from tokenbooth.server.admission import Admission
+from tokenbooth.server.assembly import assemble, new_registry
 from tokenbooth.server.bootstrap import Booth, open_booth
 from tokenbooth.server.deadlines import Deadlines
 from tokenbooth.server.endpoints.health import healthz, readyz
@@ -33,27 +31,16 @@ from tokenbooth.server.exchange import (
     Scope,
     Send,
 )
-from tokenbooth.server.imported_secrets import ImportedSecrets
-from tokenbooth.server.issuer_view import CertificateOffer
 from tokenbooth.server.key_keeping import KeyKeeper
-from tokenbooth.server.keyring import Keyring
-from tokenbooth.server.last_uses import LastUses
 from tokenbooth.server.log_sampling import LogSampling
 from tokenbooth.server.logs import configure_logs, get_logger, outcome_writer
 from tokenbooth.server.metrics.counting import Metrics
-from tokenbooth.server.metrics.facts import FactFinder
 from tokenbooth.server.outcome import Outcome
-from tokenbooth.server.quota import Quotas
-from tokenbooth.server.rate_limit import FailureBudgets
-from tokenbooth.server.readiness import Readiness
-from tokenbooth.server.registry import Registry
-from tokenbooth.server.remote_keys import RemoteKeys
-from tokenbooth.server.repeats import More, Repeats
-from tokenbooth.server.replays import KnownReplays
+from tokenbooth.server.repeats import More
 from tokenbooth.server.router import Route, Routes, make_routes
 from tokenbooth.server.service import Service
 from tokenbooth.server.settings import Settings, parse_names
-from tokenbooth.server.shared.opening import open_shared, sharing
+from tokenbooth.server.shared.opening import sharing
 from tokenbooth.server.stores.contract import StoreUnavailable
 from tokenbooth.server.tls_listener import TlsListener
 from tokenbooth.server.tracing import ServiceTracing, service_tracing
@@ -120,7 +107,7 @@ class TokenService:
         """Open the database, serve while inside, and leave nothing unwritten behind."""
         booth = await open_booth(self._settings, clock=self._clock, metrics=self._metrics)
         try:
-            self._service = service = await self._assemble(booth)
+            self._service = service = await self._open(booth)
             self._mounts = await self._make_mounts(booth) if self._make_mounts else {}
             keeper = KeyKeeper(store=booth.store, vault=booth.vault, clock=booth.clock)
             upkeep = Upkeep(service, keeper, self._admission, self._log, self._sampling)
@@ -136,18 +123,8 @@ class TokenService:
             if self._traces is not None:
                 await asyncio.to_thread(self._traces.close)
 
-    async def _assemble(self, booth: Booth) -> Service:
-        registry = Registry(
-            store=booth.store,
-            keyring=Keyring(booth.vault),
-            dialects=booth.dialects,
-            clock=booth.clock,
-            base_url=self._base_url,
-            cache_size=self._settings.client_cache_size,
-            offer=CertificateOffer(
-                methods=self._settings.certificate_methods, url=self._settings.mtls_url
-            ),
-        )
+    async def _open(self, booth: Booth) -> Service:
+        registry = new_registry(booth, base_url=self._base_url)
 
         def lay_out() -> None:
             self._routes = make_routes(registry.issuers.values())
@@ -161,45 +138,10 @@ class TokenService:
             registry.on_changes = self._admission.note
             await self._admission.admit()
         await registry.refresh()
-        readiness = Readiness()
-        failures = FailureBudgets.of(self._settings, booth.clock)
-        shared = open_shared(self._settings, failures, booth.secrets, self._log)
-        forwarding = self._forwarding_header()
-        return Service(
-            settings=self._settings,
-            store=booth.store,
-            registry=registry,
-            secrets=booth.secrets,
-            imported_secrets=ImportedSecrets(
-                store=booth.store, secrets=booth.secrets, clock=booth.clock
-            ),
-            last_uses=LastUses(),
-            activity=Activity(registry, booth.clock, window=self._settings.audit_window_seconds),
-            remote_keys=RemoteKeys(self._fetch(), booth.clock),
-            failures=failures,
-            quotas=Quotas(booth.store, pool=shared.pool if shared else None),
-            shared=shared,
-            replays=KnownReplays(booth.store),
-            clock=booth.clock,
-            trusted_proxies=parse_networks(self._settings.trusted_proxy),
-            forwarding_header=forwarding,
-            metrics=self._metrics,
-            readiness=readiness,
-            repeats=Repeats(
-                registry,
-                capacity=self._settings.client_cache_size,
-                certificate_header=forwarding.name if forwarding else None,
-            ),
-            facts=FactFinder(booth.store, readiness, booth.clock),
-        )
-
-    def _fetch(self) -> Fetch:
-        fetch = self._public_fetch
-        return fetch if self._traces is None else self._traces.traced(fetch)
-
-    def _forwarding_header(self) -> ForwardingHeader | None:
-        header = self._settings.client_certificate_header
-        return ForwardingHeader.parse(header) if header else None
+        fetch: Fetch = self._public_fetch
+        if self._traces is not None:
+            fetch = self._traces.traced(fetch)
+        return assemble(booth, registry, fetch=fetch, log=self._log)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, deadlines=self._deadlines)
