@@ -1,14 +1,16 @@
 """Large, slow, broken and abandoned requests, byte by byte over sockets of our own."""
 
+import contextlib
 import json
 import select
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.service import Service, running
+from tests.end_to_end.service import Service, eventually, running
 
 BODY_TIMEOUT = 1.0
 HEAD = (
@@ -219,3 +221,29 @@ def test_serves_several_requests_on_one_connection(service, client):
                 received += connection.recv(65_536)
             statuses.append(_status(received))
     assert statuses == [200, 400, 200]
+
+
+def test_hangs_up_on_requests_without_end(service):
+    endless = b"GET /healthz HTTP/1.1\r\nHost: booth\r\n\r\n" * 3000
+    answered = 0
+    connection = socket.create_connection(("127.0.0.1", service.port), timeout=10)
+    with connection, contextlib.suppress(ConnectionError):
+        connection.sendall(endless)
+        while received := connection.recv(65_536):
+            answered += received.count(b"HTTP/1.1 200 ")
+    assert answered < 3000
+
+
+def test_hangs_up_on_a_caller_that_reads_nothing(service):
+    before = _descriptors(service)
+    large = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: booth\r\n\r\n" * 50
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", service.port))
+        connection.sendall(large)
+        eventually(lambda: _descriptors(service) > before, within=10)
+        eventually(lambda: _descriptors(service) <= before, within=20)
+
+
+def _descriptors(service: Service) -> int:
+    return len(list(Path(f"/proc/{service.process.pid}/fd").iterdir()))

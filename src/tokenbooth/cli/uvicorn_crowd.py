@@ -81,6 +81,7 @@ class CrowdedProtocol(BoundedProtocol):
         """Take it in if there is room, or can be made."""
         self._made_at = self.loop.time()
         self._unread: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
         super().connection_made(transport)
         if len(self.connections) > _most_connections() and not self._make_room():
             self.transport.abort()
@@ -88,6 +89,9 @@ class CrowdedProtocol(BoundedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting for its caller to read."""
         self._stop_waiting_for_reader()
+        # uvicorn tells the request that came last, which may still wait behind this one.
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
         super().connection_lost(exc)
 
     def on_headers_complete(self) -> None:
@@ -114,6 +118,10 @@ class CrowdedProtocol(BoundedProtocol):
             super().on_headers_complete()
         finally:
             self.app = app
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - its type is private to uvicorn
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def is_late(self) -> bool:
         """Whether what is now read has waited too long, since others came before it."""

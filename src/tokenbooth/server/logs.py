@@ -4,13 +4,14 @@ Every request writes a line, so a line must cost microseconds: `outcome_writer` 
 structlog, in the same form.
 """
 
+import contextlib
 import functools
 import logging
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
@@ -36,7 +37,7 @@ def configure_logs(log_format: str, level: str, *, names_traces: bool = False) -
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr)
         if on_terminal
-        else structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        else structlog.BytesLoggerFactory(file=cast("BinaryIO", _LosingLines(sys.stderr.buffer))),
         cache_logger_on_first_use=True,
     )
     # Libraries tell of each migration and each fetch at level info; only their warnings matter.
@@ -60,10 +61,27 @@ def outcome_writer() -> Callable[[Event], None]:
     stream = sys.stderr.buffer
 
     def write(event: Event) -> None:
-        stream.write(render(None, "info", _stamp(None, "info", event)) + b"\n")
-        stream.flush()
+        line = render(None, "info", _stamp(None, "info", event)) + b"\n"
+        with contextlib.suppress(OSError):
+            stream.write(line)
+            stream.flush()
 
     return write
+
+
+class _LosingLines:
+    """A stream that loses lines rather than requests: its disk may be full, its reader gone."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def _for_terminal() -> list[Any]:
