@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.architecture.sources import relative, source_files
+from tests.architecture.sources import ROOT, relative, source_files
 
 LONGEST_FILE = 400
 UNDONE = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
@@ -53,3 +53,13 @@ def test_every_silenced_check_is_named_and_has_a_reason_beside_or_above_it() -> 
             above = line.strip()
 
     assert offences == []
+
+
+def test_what_names_no_issue_says_so_in_its_changelog_fragment() -> None:
+    # Without the plus, the word would stand in the changelog as if it were the number of an issue.
+    kinds = "added|changed|fixed|removed|security"
+    named = re.compile(rf"(\d+|\+[a-z0-9-]+)\.({kinds})\.md|README\.md")
+
+    fragments = (path.name for path in (ROOT / "changelog.d").iterdir())
+
+    assert [name for name in fragments if not named.fullmatch(name)] == []
