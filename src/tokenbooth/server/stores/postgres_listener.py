@@ -8,8 +8,7 @@ from collections.abc import Callable
 import asyncpg
 
 from tokenbooth.server.stores.postgres_driver import Servers
-
-CHANNEL = "tokenbooth_changes"
+from tokenbooth.server.stores.queries.changes import CHANNEL
 
 _ALIVE_SECONDS = 10.0  # how often a silent connection has to show that it is there
 _FIRST_PAUSE_SECONDS = 0.1

@@ -11,7 +11,8 @@ from tokenbooth.server.stores.tables import changes, feed
 REMEMBERED_SECONDS = 3600
 REMEMBERED_CHANGES = 10_000
 
-_TELL = text("SELECT pg_notify('tokenbooth_changes', '')")
+CHANNEL = "tokenbooth_changes"  # of PostgreSQL, for nodes that listen
+_TELL = text("SELECT pg_notify(:channel, '')").bindparams(channel=CHANNEL)
 
 # Each time something new: SQLite writes nothing where a row stays as it is.
 _TOUCH = text(
