@@ -101,9 +101,5 @@ def _table(
 
 
 def _limit(measured: Measured, kind: str) -> float | None:
-    # Whichever reading shows more: a limit must not look near because something held hello back.
     hello = measured.median(HELLO, lambda load: load.per_second)
-    by_cpu = measured.calm(HELLO)
-    if not hello or not by_cpu:
-        return None
-    return 1e6 / (min(1e6 / hello, by_cpu) + measured.bare(kind))
+    return 1 / (1 / hello + measured.bare(kind) / 1e6) if hello else None

@@ -70,13 +70,13 @@ def _tokens(results: Results) -> Iterable[Goal]:
         *((name, 25.0) for name in results.names("peers") if name.startswith("django")),
     ):
         yield Goal(
-            what=f"ES256 tokens, {peer} = 1",
+            what=f"ES256 tokens beside {peer}",
             bound=bound,
             measured=_ratio(results, f"{OURS}, ES256", peer),
             unit=" ×",
         )
     yield Goal(
-        what="opaque tokens, oidc-provider, opaque = 1",
+        what="opaque tokens beside oidc-provider, opaque",
         bound=2.0,
         measured=results.value("peers", "oidc-provider, opaque", FASTER),
         unit=" ×",
@@ -100,7 +100,7 @@ def _guard_and_client(results: Results) -> Iterable[Goal]:
     )
     for alg in algorithms:
         yield Goal(
-            what=f"guard, new {alg} token, the bare check = 1",
+            what=f"guard, new {alg} token beside the bare check",
             bound=1.3,
             measured=results.value("guard", alg, "new / bare"),
             at_most=True,
@@ -126,14 +126,14 @@ def _guard_and_client(results: Results) -> Iterable[Goal]:
 def _growth(results: Results) -> Iterable[Goal]:
     sizes = results.names("growth")
     yield Goal(
-        what=f"p50 with {sizes[-1] if sizes else 'many'} registered clients, 10 clients' = 1",
+        what=f"p50 with {sizes[-1] if sizes else 'many'} registered clients beside 10",
         bound=1.1,
         measured=_worst(results.value("growth", size, "p50, of 10 clients'") for size in sizes),
         at_most=True,
         unit=" ×",
     )
     yield Goal(
-        what="memory for clients with little room for them, with all the room = 1",
+        what="memory for clients with room for a twentieth beside room for all",
         bound=0.25,
         measured=results.value("memory", BOUNDED, "figure"),
         at_most=True,

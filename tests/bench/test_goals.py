@@ -6,7 +6,7 @@ from bench.goals import Goal, goals, table
 from bench.results import Results
 from tests.bench.measured import results
 
-PEER = "ES256 tokens, {} = 1"
+PEER = "ES256 tokens beside {}"
 
 
 def found(what):
