@@ -207,6 +207,31 @@ def test_survives_what_is_no_http(service, request_):
     assert "Traceback" not in service.log
 
 
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_reads_no_request_in_the_body_of_an_upgrade(service, protocol, waits):
+    """A proxy would take the answer to it for that of another caller."""
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: booth\r\n\r\n"
+    upgrade = f"Connection: Upgrade\r\nUpgrade: {protocol}\r\nContent-Length: {len(hidden)}"
+    head = f"{HEAD}{upgrade}\r\n\r\n".encode()
+    received = b""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        connection.sendall(head if waits else head + hidden)
+        with contextlib.suppress(ConnectionError):
+            received = connection.recv(65_536)
+            connection.sendall(hidden)
+            while chunk := connection.recv(65_536):
+                received += chunk
+    assert b"HTTP/1.1 200" not in received
+    assert _status(received) == 400
+    assert b"HTTP_1_1" in received  # what to do in Java
+
+
+def test_answers_an_upgrade_without_a_body_as_if_it_were_none(service):
+    asked = b"GET /healthz HTTP/1.1\r\nHost: booth\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    assert _status(_talk(service, asked)) == 200
+
+
 def test_serves_several_requests_on_one_connection(service, client):
     form = f"grant_type=client_credentials&client_id={client.client_id}&client_secret="
     body = form + client.secret

@@ -14,6 +14,10 @@ from tokenbooth.server.settings import Settings
 MAX_HEAD_BYTES = 65_536  # request line, headers, trailers and chunk sizes of one request
 
 _ANSWERED = object()  # in place of uvicorn's cycle
+_NO_UPGRADE = (
+    "The service speaks HTTP/1.1 alone. Send requests with a body without the header Upgrade; "
+    "in Java, build the HttpClient with version(HttpClient.Version.HTTP_1_1)."
+)
 _REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
 
 
@@ -52,6 +56,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(431, f"The headers are larger than {MAX_HEAD_BYTES} bytes.")
 
+    def on_headers_complete(self) -> None:
+        """Refuse an upgrade with a body: the parser would read the body as the next request."""
+        if self.is_upgrade_with_body():
+            self._refuse(400, _NO_UPGRADE)
+            return
+        super().on_headers_complete()
+
+    def is_upgrade_with_body(self) -> bool:
+        """Whether the request whose head was just read asks for another protocol, and goes on."""
+        return bool(self.parser.should_upgrade()) and any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+            for name, value in self.headers
+        )
+
     def on_body(self, body: bytes) -> None:
         """Leave the body out of the count."""
         self._head_bytes = max(0, self._head_bytes - len(body))
@@ -60,7 +78,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Count anew for the next request."""
         self._head_bytes = 0
-        super().on_message_complete()
+        if not self.transport.is_closing():  # refused: it may have no cycle of its own
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP in the form of every other error."""

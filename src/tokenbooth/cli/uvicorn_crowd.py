@@ -109,6 +109,7 @@ class CrowdedProtocol(BoundedProtocol):
             overload().is_late(arrived)
             and not self._awaits_answer()
             and not self._is_always_served()
+            and not self.is_upgrade_with_body()
         ):
             self._turn_away()
             return
