@@ -46,6 +46,10 @@ def test_takes_what_the_file_says_now_and_the_options_as_they_were(given, write)
         ('TOKENBOOTH_PORT = "1"', "no setting 'TOKENBOOTH_PORT'; did you mean port?"),
         ('settings_file = "x"', "there is no setting 'settings_file'"),
         ("log_level =", "it is no TOML file"),
+        ("log_level = " + 5000 * "[", "it is no TOML file"),
+        ("workers = " + 5000 * "9", "it is no TOML file"),
+        ("client_cache_size = 0x" + 5000 * "f", "client_cache_size: too large a number"),
+        ('redis_password = "file:a\\u0000b"', "redis_password: no NUL characters"),
         ('tls_cert = "/no"\ntls_key = "/no"', "cannot be used: No such file"),
     ],
 )
