@@ -56,7 +56,8 @@ def is_lost(error: BaseException) -> bool:
     causes = list(_causes(error))
     if any(isinstance(cause, TimeoutError) for cause in causes):  # we have waited long enough
         return False
-    gone = (OSError, asyncpg.InterfaceError, asyncpg.TargetServerAttributeNotMatched)
+    # The driver's own confusion is that of a session which ends in this very moment.
+    gone = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
     return any(isinstance(cause, gone) for cause in causes)
 
 
