@@ -1,5 +1,6 @@
 """Tables of results: figures kept as measured, written with as many digits as they are worth."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 Cell = float | str | None  # None: not measured
@@ -24,9 +25,15 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table in Markdown, without its title."""
-        lines = [list(self.columns), ["---", *["---:"] * (len(self.columns) - 1)], *self.texts()]
+        lines = [list(self.columns), self._alignment(), *self.texts()]
         text = "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
         return f"{text}\n{self.note}\n" if self.note else text
+
+    def _alignment(self) -> list[str]:
+        # Figures to the right; sentences, and the names of rows, to the left.
+        columns = list(zip(*self.texts(), strict=True)) or [()] * len(self.columns)
+        wordy = [number == 0 or _has_sentences(cells) for number, cells in enumerate(columns)]
+        return ["---" if left else "---:" for left in wordy]
 
     def to_json(self) -> dict[str, object]:
         """Return the table as plain data."""
@@ -36,6 +43,10 @@ class Table:
             "columns": list(self.columns),
             "rows": [list(row) for row in self.rows],
         }
+
+
+def _has_sentences(cells: Iterable[str]) -> bool:
+    return any(len(cell) > 24 for cell in cells)
 
 
 def written(cell: Cell) -> str:
