@@ -24,6 +24,7 @@ from tokenbooth.server.stores.contract import StoreError
 
 _WRITING = ("POST", "PUT", "PATCH")
 _MEDIA_TYPES = {"PATCH": ("application/json", "application/merge-patch+json")}
+_KEY_SET_SECONDS = 1.0
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -35,9 +36,6 @@ def management_mounts(booth: Booth, service: ASGIApp) -> dict[str, ASGIApp]:
     base_path = urlsplit(service_url(booth)).path.rstrip("/")
     prefixes = dict.fromkeys((PATH, base_path + PATH))
     return {prefix: ManagementApi(booth, service, prefix=prefix) for prefix in prefixes}
-
-
-_KEY_SET_SECONDS = 1.0
 
 
 class ManagementApi:
