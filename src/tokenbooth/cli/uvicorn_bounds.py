@@ -22,7 +22,7 @@ _REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
 
 
 @functools.cache
-def _patience() -> float:
+def patience() -> float:
     """Return how long a sender may take, from the environment that the parent process left."""
     return Settings.load(os.environ).body_timeout_seconds
 
@@ -40,7 +40,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._cycle_before: object = None
         super().connection_made(transport)  # type: ignore[arg-type] # uvicorn narrows asyncio's own type
         server_counts.state = self.server_state
-        self._watch = self.loop.call_later(_patience(), self._close_if_idle)
+        self._watch = self.loop.call_later(patience(), self._close_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop watching it."""
@@ -113,7 +113,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         self._cycle_before = self.cycle
-        self._watch = self.loop.call_later(_patience(), self._close_if_idle)
+        self._watch = self.loop.call_later(patience(), self._close_if_idle)
 
     def _refuse(self, status: int, description: str) -> None:
         error = {"error": "invalid_request", "error_description": description}

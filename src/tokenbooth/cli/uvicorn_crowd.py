@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from tokenbooth.cli.uvicorn_bounds import BoundedProtocol
+from tokenbooth.cli.uvicorn_bounds import BoundedProtocol, patience
 from tokenbooth.cli.uvicorn_drain import CLOSE
 from tokenbooth.clock import SYSTEM_CLOCK
 from tokenbooth.server.exchange import ASGIApp
@@ -39,11 +39,6 @@ _STATUS = b"HTTP/1.1 503 Service Unavailable\r\n"
 def overload() -> Overload:
     """Return what this process does in overload, from the environment that its parent left."""
     return Overload(Settings.load(os.environ).overload_seconds, SYSTEM_CLOCK)
-
-
-@functools.cache
-def _patience() -> float:
-    return Settings.load(os.environ).body_timeout_seconds
 
 
 @functools.cache
@@ -143,7 +138,7 @@ class CrowdedProtocol(BoundedProtocol):
         """Hang up later, unless the caller reads what it asked for."""
         super().pause_writing()
         if self._unread is None:
-            self._unread = self.loop.call_later(_patience(), self.transport.abort)
+            self._unread = self.loop.call_later(patience(), self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on: the caller has read most of it."""
@@ -162,7 +157,7 @@ class CrowdedProtocol(BoundedProtocol):
             return
         super()._close_if_idle()
         if self.transport.is_closing():
-            self._watch = self.loop.call_later(_patience(), self.transport.abort)
+            self._watch = self.loop.call_later(patience(), self.transport.abort)
 
     def _is_always_served(self) -> bool:
         return self.url.partition(b"?")[0] in _ALWAYS_SERVED
