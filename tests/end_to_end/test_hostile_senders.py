@@ -225,6 +225,7 @@ def test_reads_no_request_in_the_body_of_an_upgrade(service, protocol, waits):
     assert b"HTTP/1.1 200" not in received
     assert _status(received) == 400
     assert b"HTTP_1_1" in received  # what to do in Java
+    assert "Traceback" not in service.log
 
 
 def test_answers_an_upgrade_without_a_body_as_if_it_were_none(service):

@@ -117,7 +117,8 @@ class RepeatingProtocol(CrowdedProtocol):
     def _keep_if_whole(self) -> None:
         if self._begun != self._whole:
             return
-        if self.cycle.keep_alive:
+        # One that was refused by its head has no cycle of its own.
+        if not self.transport.is_closing() and self.cycle.keep_alive:
             # Nobody has looked yet: the application reads the body after this call.
             self.cycle.scope["state"][RAW_KEY] = tuple(self._pieces)
         self._pieces = []
