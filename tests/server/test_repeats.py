@@ -1,5 +1,6 @@
 """Requests that repeat an answered one: what they get, and what ends that."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -28,6 +29,10 @@ async def _ask(town, raw, *, peer=PEER, pieces=None):
     repeated = town.app.repeat(raw, peer)
     if isinstance(repeated, tuple):
         return json.loads(repeated[1])
+    return await _ask_in_asgi(town, raw, peer=peer, pieces=pieces)
+
+
+async def _ask_in_asgi(town, raw, *, peer=PEER, pieces=None, before_answer=None):
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
     headers = [FORM, *(tuple(line.split(b": ", 1)) for line in lines)]
@@ -40,6 +45,8 @@ async def _ask(town, raw, *, peer=PEER, pieces=None):
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message):
+        if before_answer is not None:
+            await before_answer()
         sent.append(message)
 
     await town.app(scope, receive, send)
@@ -257,3 +264,26 @@ async def test_a_known_head_announces_that_more_will_come(town, secret):
 
     assert town.app.repeat(head, PEER) is MORE
     assert _is_repeat(town, raw)
+
+
+async def test_an_answer_that_outlasts_a_change_of_its_client_leaves_no_trace(town, secret):
+    raw = _raw(secret)
+    answers, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def wait():
+        answers.set()
+        await may_answer.wait()
+
+    slow = asyncio.create_task(_ask_in_asgi(town, raw, before_answer=wait))
+    await answers.wait()
+    await town.change_client("ada", token_lifetime=61)
+    await _ask(town, raw)
+    may_answer.set()
+    assert (await slow)["expires_in"] != 61
+
+    assert (await _ask(town, raw))["expires_in"] == 61
+    # As many others as one client may have, and more: each finds its place.
+    for number in range(10):
+        other = _raw(secret, x=number)
+        assert "access_token" in await _ask(town, other)
+        assert _is_repeat(town, other)

@@ -124,6 +124,8 @@ class Repeats:
         of_client = caller.known.repeats
         if digest in of_client:
             return
+        if digest in self._by_digest:  # of this client as it was, or as another request read it
+            self._forget(digest)
         if len(of_client) >= _MOST_PER_CLIENT:
             self._forget(of_client[0])
         if len(self._by_digest) >= self._capacity:
