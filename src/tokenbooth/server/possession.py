@@ -85,9 +85,7 @@ def constrain(decision: Decision, shown: ShownCertificate | None, issuer: Issuer
     return replace(decision, confirmation=Confirmation(jkt=None, x5t=thumbprint(shown.der)))
 
 
-async def spend_proof(
-    proof: Proof, issuer: IssuerView, store: Claims, *, now: float
-) -> None:
+async def spend_proof(proof: Proof, issuer: IssuerView, store: Claims, *, now: float) -> None:
     """Use up the proof; raises InvalidDpopProof when it was used before, on whatever node."""
     name = base64url.encode(proof.fingerprint).decode("ascii")
     claim = await store.claim(
