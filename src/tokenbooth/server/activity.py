@@ -1,8 +1,9 @@
 """What became of requests: gathered in memory, written by the upkeep about once a second.
 
-No request waits for it. A crash loses the last second; a store that is away loses nothing until
-the bounds below are reached. Everything is bounded, so that an attack fills neither memory nor
-disk: what exceeds a bound is still counted, but no longer one by one.
+No request waits for it. A crash loses the last second, or with very many clients the last minute;
+a store that is away loses nothing until the bounds below are reached. Everything is bounded, so
+that an attack fills neither memory nor disk: what exceeds a bound is still counted, but no longer
+one by one.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from tokenbooth.server.kept_refusals import KeptRefusals
 from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.registry import Registry
 from tokenbooth.server.stores.people_contract import ActivityStore
+from tokenbooth.server.write_pace import rows_now
 
 HOUR = 3600
 ISSUED = "issued"  # the outcome of a token that was issued, beside the reasons of refusals
@@ -153,15 +155,17 @@ class Activity:
         return kind
 
     def _batch(self, *, everything: bool) -> _Batch:
+        usage, events = _PER_WRITE, _PER_WRITE
+        if not everything:
+            usage = rows_now(len(self._usage), most=_PER_WRITE)
+            events = rows_now(len(self._windows), most=_PER_WRITE)
         return _Batch(
             usage=[
                 Usage(hour=hour, issuer=issuer, client_id=client_id, outcome=outcome, count=count)
-                for (hour, issuer, client_id, outcome), count in islice(
-                    self._usage.items(), _PER_WRITE
-                )
+                for (hour, issuer, client_id, outcome), count in islice(self._usage.items(), usage)
             ],
             refused=self.refusals.pending(_PER_WRITE),
-            events=self._windows.due(self._clock.now(), everything=everything, most=_PER_WRITE),
+            events=self._windows.due(self._clock.now(), everything=everything, most=events),
         )
 
     def _forget(self, batch: _Batch) -> None:

@@ -60,6 +60,9 @@ class AuditWindows:
         self._windows: dict[Kind, _Window] = {}
         self._strangers = 0
 
+    def __len__(self) -> int:
+        return len(self._windows)
+
     def add(self, kind: Kind, tally: Tally) -> None:
         """Add to what is to be written; beyond the bounds, kinds are summed up."""
         window = self._windows.get(kind)

@@ -1,6 +1,6 @@
 """When, how often and from where each credential was used: gathered in memory, written later.
 
-Nothing waits for it: losing the last second in a crash is the price of a hot path without writes.
+Nothing waits for it: losing the last seconds in a crash is the price of a hot path without writes.
 """
 
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from itertools import islice
 
 from tokenbooth.server.records import Credential, CredentialUse
 from tokenbooth.server.stores.contract import ClientStore
+from tokenbooth.server.write_pace import rows_now
 
 _MOST = 20_000  # credentials and hosts between two writes; more are not noted
 _PER_WRITE = 1000
@@ -48,7 +49,8 @@ class LastUses:
     async def write(self, store: ClientStore, *, everything: bool = False) -> None:
         """Write what has gathered; keeps it for the next time when the store is away."""
         while self._pending:
-            written = dict(islice(self._pending.items(), _PER_WRITE))
+            some = _PER_WRITE if everything else rows_now(len(self._pending), most=_PER_WRITE)
+            written = dict(islice(self._pending.items(), some))
             for key in written:
                 del self._pending[key]
             try:
