@@ -4,10 +4,12 @@ import contextlib
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -122,6 +124,25 @@ def test_settings_with_which_no_worker_starts_change_nothing(reloading):
     assert told["reason"].startswith("A new worker did not start")
     assert reloading.takes_big_bodies() == before
     assert "/no/master.key" in reloading.service.log
+
+
+def test_a_machine_that_lets_no_worker_start_ends_nothing(reloading):
+    before = reloading.takes_big_bodies()
+    supervisor = reloading.service.process.pid
+    usual = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+    used = {int(each.name) for each in Path(f"/proc/{supervisor}/fd").iterdir()}
+    free = min(set(range(len(used) + 1)) - used)
+    # Enough to read the settings by, too few for the pipes to a process.
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (free + 2, usual[1]))
+    try:
+        told = reloading.reload("max_body_bytes = 3000", says="settings_not_reloaded")
+    finally:
+        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, usual)
+
+    assert told["reason"].startswith("A new worker did not start")
+    assert "Too many open files" in reloading.service.log
+    assert reloading.takes_big_bodies() == before
+    reloading.reload("max_body_bytes = 2000", says="settings_reloaded")
 
 
 def test_the_number_of_workers_changes(reloading):

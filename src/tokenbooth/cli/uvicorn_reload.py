@@ -13,6 +13,7 @@ from uvicorn.supervisors.multiprocess import Process
 
 from tokenbooth.cli.serve_settings import GivenSettings, changed_settings
 from tokenbooth.cli.uvicorn_drain import DrainConfig, DrainingSupervisor
+from tokenbooth.cli.uvicorn_workers import started
 from tokenbooth.clock import SYSTEM_CLOCK
 from tokenbooth.server.logs import configure_logs, get_logger
 from tokenbooth.server.settings import Settings, SettingsRefused
@@ -76,11 +77,11 @@ class ReloadingSupervisor(DrainingSupervisor):
         """Have so many new workers serve instead of the old ones; whether all of them do."""
         old, new = self.processes, list[Process]()
         for _ in range(number):
-            process = Process(self.config, self.sockets)
-            process.start()
-            if not self._gets_ready(process):
-                process.kill()
-                process.join()
+            process = started(self.config, self.sockets)
+            if process is None or not self._gets_ready(process):
+                if process is not None:
+                    process.kill()
+                    process.join()
                 for each in new:
                     self._retire(each)
                 return False

@@ -18,6 +18,17 @@ _ASK_SECONDS = 1.0
 _RETRY_SECONDS = 2.0  # between two starts of one worker
 
 
+def started(config: uvicorn.Config, sockets: list[socket.socket]) -> Process | None:
+    """Return a new worker; None where the machine lets none start now, which is in the log."""
+    try:
+        process = Process(config, sockets)
+        process.start()
+    except OSError as error:  # no descriptors, processes or memory left
+        get_logger().error("worker_not_started", reason=error.strerror)
+        return None
+    return process
+
+
 class ReplacingSupervisor(Multiprocess):
     """Several processes that serve; once one has, the others may fail and are started again."""
 
@@ -45,8 +56,8 @@ class ReplacingSupervisor(Multiprocess):
                 get_logger().warning(
                     "worker_replaced", pid=process.pid, could_start=not cannot_start
                 )
-                self.processes[place] = Process(self.config, self.sockets)
-                self.processes[place].start()
+                # If none starts now, the dead one keeps the place until the next attempt.
+                self.processes[place] = started(self.config, self.sockets) or process
 
     def _may_start(self, place: int) -> bool:
         now = SYSTEM_CLOCK.monotonic()
