@@ -182,18 +182,19 @@ def _over_tls(folder: Path, prepared: Prepared, stack: contextlib.ExitStack) -> 
     authority.issue_cert(TLS_CLIENT_HOST).private_key_and_cert_chain_pem.write_to_path(
         files["client"]
     )
-    with_certificate = ssl.create_default_context(cafile=files["ca"])
+    plain, with_certificate = (ssl.create_default_context(cafile=files["ca"]) for _ in range(2))
     with_certificate.load_cert_chain(files["client"])
     options = ("--tls-cert", files["certificate"], "--tls-key", files["key"])
     hello = stack.enter_context(greeting(log, tls=(files["certificate"], files["key"])))
     server = stack.enter_context(serving(prepared, log, *options, "--tls-client-ca", files["ca"]))
     form = f"{_GRANT}&client_id={TLS_CLIENT_ID}"
-    for name, at, request, signature in (
-        ("hello over TLS", hello, _token(prepared, "ES256", hello), None),
-        ("token over TLS, ES256", server, _token(prepared, "ES256", server), "ES256"),
-        ("token over TLS, tls_client_auth", server, post(TOKEN, form, port=server.port), "ES256"),
+    shown = post(TOKEN, form, port=server.port)
+    for name, at, request, tls, signature in (
+        ("hello over TLS", hello, _token(prepared, "ES256", hello), plain, None),
+        ("token over TLS, ES256", server, _token(prepared, "ES256", server), plain, "ES256"),
+        ("token over TLS, tls_client_auth", server, shown, with_certificate, "ES256"),
     ):
-        target = Target(port=at.port, pids=(at.pid,), stream=same(request), tls=with_certificate)
+        target = Target(port=at.port, pids=(at.pid,), stream=same(request), tls=tls)
         yield Case(name=name, target=target, signature=signature)
 
 
