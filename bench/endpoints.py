@@ -89,7 +89,15 @@ _DOCUMENTS = {"JWKS": "/.well-known/jwks.json", "metadata": "/.well-known/openid
 
 
 def _authenticated(prepared: Prepared, server: Server) -> Iterator[Case]:
-    """The other ways in which a client proves itself."""
+    """A request that repeats no other, and the other ways in which a client proves itself."""
+
+    def unseen(_connection: int) -> NextRequest:
+        number = "X-Request-Number: {:09}".format
+        form = prepared.form("ES256")
+        return lambda _body: post(TOKEN, form, number(next(_numbers)), port=server.port)
+
+    target = Target(port=server.port, pids=(server.pid,), stream=unseen)
+    yield Case(name="token, ES256, each request new", target=target, signature="ES256")
     credentials = f"{CLIENT_ID}:{prepared.secrets['ES256']}".encode()
     basic = "Authorization: Basic " + base64.b64encode(credentials).decode()
     form = f"{_GRANT}&scope=persons%3Aread"
