@@ -73,3 +73,26 @@ async def test_a_refused_use_is_none(town, credential):
     await town.service.last_uses.write(town.store)
 
     assert await last_use(town) == (None, None)
+
+
+class Counting:
+    """Hands on to a store, and counts what is written at once."""
+
+    def __init__(self, store) -> None:
+        self._store = store
+        self.written = []
+
+    async def record_uses(self, uses):
+        self.written.append(len(uses))
+        await self._store.record_uses(uses)
+
+
+async def test_is_written_as_fast_as_may_be_before_there_is_no_room(town, credential, clock):
+    uses, store = LastUses(), Counting(town.store)
+    for number in range(10_001):
+        uses.note(credential, at=clock.now(), source=f"host {number}", agent=lambda: "curl/8")
+
+    await uses.write(store)
+    await uses.write(store)
+
+    assert store.written == [1000, 9_001 // 60]

@@ -49,7 +49,10 @@ class LastUses:
     async def write(self, store: ClientStore, *, everything: bool = False) -> None:
         """Write what has gathered; keeps it for the next time when the store is away."""
         while self._pending:
-            some = _PER_WRITE if everything else rows_now(len(self._pending), most=_PER_WRITE)
+            some = _PER_WRITE
+            # Half full, it is written as fast as may be: what finds no room is not noted at all.
+            if not everything and len(self._pending) <= _MOST // 2:
+                some = rows_now(len(self._pending), most=_PER_WRITE)
             written = dict(islice(self._pending.items(), some))
             for key in written:
                 del self._pending[key]
