@@ -94,6 +94,18 @@ def callers(service, number=4):
             thread.join()
 
 
+def test_a_worker_that_died_is_replaced_and_the_log_tells(reloading):
+    supervisor = reloading.service.process.pid
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    (worker,) = [
+        pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(int(worker), signal.SIGKILL)
+
+    eventually(lambda: '"event":"worker_replaced"' in reloading.service.log, within=30)
+    eventually(lambda: reloading.workers() == 1, within=30)
+
+
 def test_changed_settings_are_in_force_and_no_request_is_lost(reloading):
     assert not reloading.takes_big_bodies()
 

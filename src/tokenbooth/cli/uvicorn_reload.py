@@ -34,6 +34,7 @@ class ReloadingSupervisor(DrainingSupervisor):
         prepare: Callable[[Settings], DrainConfig],
     ) -> None:
         """`prepare` leaves settings to the workers that start afterwards."""
+        configure_logs(settings.log_format, settings.log_level)
         super().__init__(prepare(settings), sockets, settings.drain_seconds)
         self._settings = settings
         self._given = given
