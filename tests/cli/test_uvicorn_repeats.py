@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 import uvicorn
@@ -44,7 +45,7 @@ async def _listening(app):
 @pytest.fixture
 async def served(settings, clock, monkeypatch):  # noqa: F811 - the fixtures above
     monkeypatch.setenv("TOKENBOOTH_BODY_TIMEOUT_SECONDS", "1")
-    async with running(settings, clock) as town:
+    async with running(replace(settings, body_timeout_seconds=1.0), clock) as town:
         await town.add_api("persons", PERSONS, "persons:read")
         town.secret = await town.add_client()
         async with _listening(town.app) as (server, port):

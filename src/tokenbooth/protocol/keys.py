@@ -82,7 +82,17 @@ class SigningKey:
 
 
 def generate_key(alg: str) -> SigningKey:
-    """Make a new key for one of SIGNING_ALGORITHMS; raises KeyRefused for another."""
+    """Make a new key for one of SIGNING_ALGORITHMS; raises KeyRefused for another.
+
+    Its ID never begins with a hyphen: on a command line it would be taken for an option.
+    """
+    key = _generate(alg)
+    while key.public.kid.startswith("-"):
+        key = _generate(alg)
+    return key
+
+
+def _generate(alg: str) -> SigningKey:
     if alg == "ES256":
         return _signing_key(ec.generate_private_key(ec.SECP256R1()), alg)
     if alg == "EdDSA":
