@@ -60,11 +60,11 @@ def test_no_other_bytes_are_a_signature(alg, data, signature):
     assert key_for(alg).public.verify(data, signature) is False
 
 
-@pytest.mark.parametrize("alg", ["HS256", "none", "ES256K", "", "es256", "RSA-OAEP"])
 def test_no_new_key_has_an_id_that_a_command_line_takes_for_an_option():
     assert not any(generate_key("EdDSA").public.kid.startswith("-") for _ in range(400))
 
 
+@pytest.mark.parametrize("alg", ["HS256", "none", "ES256K", "", "es256", "RSA-OAEP"])
 def test_makes_no_key_for_an_algorithm_that_it_does_not_carry(alg):
     with pytest.raises(KeyRefused):
         generate_key(alg)
