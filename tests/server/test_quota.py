@@ -12,7 +12,7 @@ from tokenbooth.server.outcome import Outcome
 from tokenbooth.server.quota import HOUR, PREFIX, Quotas
 from tokenbooth.server.records import Client, ClientPolicy
 from tokenbooth.server.stores.contract import StoreUnavailable
-from tokenbooth.server.waste import WASTEFUL, WasteWatch
+from tokenbooth.server.waste import WASTEFUL, Waste
 
 
 def limited(quota, *, observe=False, client_id="ada"):
@@ -197,17 +197,9 @@ async def test_a_wasteful_client_is_told_so_and_an_orderly_one_is_not(town):
     assert "tokenbooth-hint" not in (await town.token(secret)).headers
 
 
-def test_watching_for_waste_keeps_to_its_memory():
-    watch = WasteWatch(capacity=3)
-    for number in range(10):
-        watch.hint(limited(None, client_id=f"c{number}"), lifetime=60, now=1000.0)
-
-    assert len(watch._seen) == 3
-
-
 def test_a_clock_that_is_set_back_makes_no_client_wasteful():
-    watch, ada = WasteWatch(), limited(None)
+    waste = Waste()
     for _ in range(WASTEFUL):
-        assert watch.hint(ada, lifetime=60, now=1000.0) is None
+        assert waste.hint(lifetime=60, now=1000.0) is None
 
-    assert watch.hint(ada, lifetime=60, now=500.0) is None
+    assert waste.hint(lifetime=60, now=500.0) is None

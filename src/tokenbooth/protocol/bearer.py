@@ -14,6 +14,7 @@ MAX_HEADER_LENGTH = 20_000  # a token of the greatest length, and room for the s
 
 # token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC 9110 §11.2)
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_IN_TOKEN68 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 _ATTRIBUTE = re.compile(r"[a-z_]+")
 
 
@@ -54,7 +55,7 @@ def bearer_token(unverified_credentials: str, scheme: str = "Bearer") -> str:
 
     Raises MalformedRequest unless it is one word and InvalidToken unless it is a token68.
     """
-    if _TOKEN68.fullmatch(unverified_credentials):
+    if _is_token68(unverified_credentials):
         return unverified_credentials
     if not unverified_credentials:
         raise MalformedRequest(
@@ -66,6 +67,14 @@ def bearer_token(unverified_credentials: str, scheme: str = "Bearer") -> str:
             f"Send exactly one token after {scheme}, without spaces.", reason="several_words"
         )
     raise InvalidToken("The token has characters that no token has.", reason="no_token68")
+
+
+def _is_token68(unverified: str) -> bool:
+    # Half the time of the expression, for a text without padding.
+    if unverified and unverified.isascii():
+        rest = unverified.encode("ascii").translate(None, _IN_TOKEN68)
+        return not rest or _TOKEN68.fullmatch(unverified) is not None
+    return False
 
 
 def has_token_in_query(unverified_url: str) -> bool:

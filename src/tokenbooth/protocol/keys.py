@@ -283,11 +283,12 @@ def _bound_algorithm(public: PublicKey, alg: str | None) -> str:
 class KeySet:
     """Verification keys by name; keys that cannot be used were left out when it was read."""
 
-    __slots__ = ("_by_kid", "_keys", "max_age")
+    __slots__ = ("_by_kid", "_found", "_keys", "max_age")
 
     def __init__(self, keys: Iterable[VerificationKey], *, max_age: float | None = None) -> None:
         self._keys = tuple(keys)
         self._by_kid: dict[str | None, tuple[VerificationKey, ...]] = {None: self._keys}
+        self._found: dict[tuple[str | None, str], tuple[VerificationKey, ...]] = {}
         for key in self._keys:
             self._by_kid[key.kid] = (*self._by_kid.get(key.kid, ()), key)
         self.max_age = max_age  # seconds until it wants to be fetched anew; None: it does not say
@@ -300,9 +301,15 @@ class KeySet:
 
     def candidates(self, kid: str | None, alg: str) -> tuple[VerificationKey, ...]:
         """Return the keys of that name for that algorithm; without a name, the only one."""
+        found = self._found.get((kid, alg))
+        if found is not None:
+            return found
         named = tuple([key for key in self._by_kid.get(kid, ()) if key.is_for(alg)])
         # Without a kid there is no trying around: a second guess helps only an attacker.
-        return named if kid is not None or len(named) == 1 else ()
+        found = named if kid is not None or len(named) == 1 else ()
+        if found:  # what strangers ask for in vain is not remembered
+            self._found[kid, alg] = found
+        return found
 
 
 def parse_key_set(document: bytes) -> KeySet:

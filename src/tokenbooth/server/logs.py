@@ -4,6 +4,7 @@ Every request writes a line, so a line must cost microseconds: `outcome_writer` 
 structlog, in the same form.
 """
 
+import asyncio
 import contextlib
 import functools
 import logging
@@ -58,15 +59,31 @@ def outcome_writer() -> Callable[[Event], None]:
     render = structlog.get_config()["processors"][-1]
     if render not in (_as_json, _as_line):
         return lambda event: logger.info(**event)
-    stream = sys.stderr.buffer
+    return _Lines(sys.stderr.buffer, render).write
 
-    def write(event: Event) -> None:
-        line = render(None, "info", _stamp(None, "info", event)) + b"\n"
+
+class _Lines:
+    """Lines of requests: those of one turn of the event loop reach the stream together."""
+
+    __slots__ = ("_is_waiting", "_render", "_stream")
+
+    def __init__(self, stream: BinaryIO, render: Callable[[object, str, Event], bytes]) -> None:
+        self._stream = stream
+        self._render = render
+        self._is_waiting = False
+
+    def write(self, event: Event) -> None:
+        line = self._render(None, "info", _stamp(None, "info", event)) + b"\n"
         with contextlib.suppress(OSError):
-            stream.write(line)
-            stream.flush()
+            self._stream.write(line)
+        if not self._is_waiting:
+            self._is_waiting = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
-    return write
+    def _flush(self) -> None:
+        self._is_waiting = False
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 class _LosingLines:

@@ -36,6 +36,7 @@ from tokenbooth.server.records import (
 from tokenbooth.server.secrets import is_own_digest, stored_digest
 from tokenbooth.server.stores.contract import Store
 from tokenbooth.server.vault import VaultError
+from tokenbooth.server.waste import Waste
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class KnownClient:
     # What was decided for it, for `policy` alone: goes when the client changes or is forgotten.
     decisions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     decided: Decided = field(default_factory=Decided, repr=False, compare=False)
+    waste: Waste = field(default_factory=Waste, repr=False, compare=False)
     # The requests of it that `repeats` remembers, for that module alone.
     repeats: list[bytes] = field(default_factory=list, repr=False, compare=False)
 

@@ -1,6 +1,6 @@
 """What every endpoint of one running service works with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tokenbooth.clock import Clock
 from tokenbooth.protocol.forwarded_certificate import ForwardingHeader
@@ -21,7 +21,6 @@ from tokenbooth.server.secrets import SecretOffice
 from tokenbooth.server.settings import Settings
 from tokenbooth.server.shared.opening import Shared
 from tokenbooth.server.stores.contract import Store
-from tokenbooth.server.waste import WasteWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,4 +46,3 @@ class Service:
     readiness: Readiness
     repeats: Repeats
     shared: Shared | None = None  # with other processes, through Valkey or Redis
-    waste: WasteWatch = field(default_factory=WasteWatch)

@@ -47,7 +47,7 @@ def repeated_token(raw: bytes, peer: Peer | None, service: Service) -> Repeated 
     outcome.issued(decision, issued)
     body = issued_body(issued, issuer.dialect)
     request_id = new_request_id()
-    hint = service.waste.hint(caller.client, lifetime=decision.lifetime, now=now)
+    hint = caller.known.waste.hint(lifetime=decision.lifetime, now=now)
     head = issued_head(issuer.dialect, length=len(body), request_id=request_id, hint=hint)
     return Repeated(
         head=head, body=body, issuer=repeat.issuer, request_id=request_id, outcome=outcome

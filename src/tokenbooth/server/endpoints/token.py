@@ -76,7 +76,7 @@ async def token(exchange: Exchange, issuer: IssuerView, service: Service, outcom
         issued,
         issuer.dialect,
         dpop_nonce=newer_nonce(proof, issuer, now),
-        hint=service.waste.hint(caller.client, lifetime=decision.lifetime, now=now),
+        hint=caller.known.waste.hint(lifetime=decision.lifetime, now=now),
     )
     if request.grant_type == CLIENT_CREDENTIALS and proof is None and shown is None:
         service.repeats.remember(exchange, issuer, caller, decision)
