@@ -49,6 +49,6 @@ def results():
                 ("token at hand, await atoken(), µs", 0.18),
                 ("100 threads and 100 tasks, cold: token requests", 1),
             ),
-            "memory": table("Memory", figure, (PER_CLIENT, 4_000.0), (BOUNDED, 0.4)),
+            "memory": table("Memory", figure, (PER_CLIENT, 4_000.0), (BOUNDED, 1.4)),
         },
     )
