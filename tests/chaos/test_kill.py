@@ -59,6 +59,18 @@ def test_workers_that_are_killed_are_replaced_and_nobody_is_told_a_lie(breakable
     assert_promises_kept(service, ledger)
 
 
+def test_a_worker_that_is_killed_while_it_starts_is_replaced_at_once(breakable):
+    service = breakable("--workers", "2")
+    for _ in range(3):
+        there = set(children_of(service))
+        os.kill(min(there), signal.SIGKILL)
+        new = eventually(lambda there=there: set(children_of(service)) - there, within=20)
+        os.kill(new.pop(), signal.SIGKILL)  # long before it can answer its parent
+
+        # A worker that only is slow is given 30 s.
+        eventually(lambda: len(children_of(service)) == 2, within=20)
+
+
 def test_a_node_on_postgresql_that_is_killed_has_all_that_it_acknowledged(
     breakable, server, tmp_path
 ):
@@ -96,7 +108,10 @@ def test_a_worker_that_dies_while_the_database_is_away_does_not_take_the_service
 ):
     service = prepare(on_postgres(breakable, server, tmp_path, "--workers", "2"))
     load = Load(service)
-    service.wait_everywhere(lambda: service.token(load.jwt).status_code == 200)
+    # Once more after a second: a client that was new until then is looked up again.
+    for pause in (1.5, 0.0):
+        service.wait_everywhere(lambda: service.token(load.jwt).status_code == 200)
+        time.sleep(pause)
     server.kill()
     try:
         os.kill(children_of(service)[0], signal.SIGKILL)

@@ -23,10 +23,19 @@ def started(config: uvicorn.Config, sockets: list[socket.socket]) -> Process | N
     try:
         process = Process(config, sockets)
         process.start()
+        _let_go(process)
     except OSError as error:  # no descriptors, processes or memory left
         get_logger().error("worker_not_started", reason=error.strerror)
         return None
     return process
+
+
+def _let_go(process: Process) -> None:
+    """Close the worker's end of the pipe here: else nobody hears that a worker is gone.
+
+    One that died before it answered would be waited for as long as one that is slow.
+    """
+    process.child_conn.close()
 
 
 class ReplacingSupervisor(Multiprocess):
@@ -36,6 +45,12 @@ class ReplacingSupervisor(Multiprocess):
         super().__init__(config, sockets)
         self._has_served = False
         self._replaced_at: dict[int, float] = {}  # by place
+
+    def init_processes(self) -> None:
+        """Start the first workers."""
+        super().init_processes()
+        for process in self.processes:
+            _let_go(process)
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that died or hang; end when the first ones cannot start at all."""
