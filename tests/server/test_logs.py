@@ -35,6 +35,6 @@ async def test_nothing_fails_for_lack_of_room_for_the_log(monkeypatch, log_forma
         outcome_writer()({"event": "issued"})
         await asyncio.sleep(0)  # lines reach the stream at the end of a turn
         get_logger().warning("upkeep_failed", reason="StoreUnavailable")
-    configure_logs("console", "info")
+    configure_logs("json", "info")  # as the tests around this one have it
 
     assert disk.tried == 2
