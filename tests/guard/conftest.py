@@ -29,12 +29,17 @@ def issuer(clock: TravelClock) -> Iterator[TinyIssuer]:
 @pytest.fixture
 def make_guard(issuer: TinyIssuer, clock: TravelClock) -> Iterator[MakeGuard]:
     fetch = HttpFetch()
+    made: list[Guard] = []
 
     def make(**options: Any) -> Guard:
         settings = {"issuer": issuer.url, "audience": AUDIENCE, "fetch": fetch, "clock": clock}
-        return Guard(**{**settings, **options})
+        made.append(Guard(**{**settings, **options}))
+        return made[-1]
 
     yield make
+    # Keys that are fetched behind the back would open a connection after the end.
+    for each in made:
+        each._keys.refresh().result(timeout=10)
     fetch.close()
 
 
