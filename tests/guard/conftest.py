@@ -1,5 +1,7 @@
 """A tiny issuer on loopback, and a guard that trusts it."""
 
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,17 +31,19 @@ def issuer(clock: TravelClock) -> Iterator[TinyIssuer]:
 @pytest.fixture
 def make_guard(issuer: TinyIssuer, clock: TravelClock) -> Iterator[MakeGuard]:
     fetch = HttpFetch()
-    made: list[Guard] = []
+    made: weakref.WeakSet[Guard] = weakref.WeakSet()
 
     def make(**options: Any) -> Guard:
         settings = {"issuer": issuer.url, "audience": AUDIENCE, "fetch": fetch, "clock": clock}
-        made.append(Guard(**{**settings, **options}))
-        return made[-1]
+        guard = Guard(**{**settings, **options})
+        made.add(guard)
+        return guard
 
     yield make
     # Keys that are fetched behind the back would open a connection after the end.
-    for each in made:
-        each._keys.refresh().result(timeout=10)
+    end = time.monotonic() + 10
+    while any(each._keys._flight.under_way(0) for each in made) and time.monotonic() < end:
+        time.sleep(0.01)
     fetch.close()
 
 
