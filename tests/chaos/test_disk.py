@@ -21,8 +21,7 @@ def disk(tmp_path):
         yield disk
 
 
-def test_a_full_disk_stops_changes_alone(breakable, disk):
-    service = prepare(on_database(breakable, f"sqlite:///{disk}/booth.db"))
+def _survives_a_full(disk, service):
     load = Load(service)
     with load.running() as ledger:
         _works(load)
@@ -32,19 +31,14 @@ def test_a_full_disk_stops_changes_alone(breakable, disk):
 
     assert_recovers(service, load.jwt)
     assert_promises_kept(service, ledger)
+
+
+def test_a_full_disk_stops_changes_alone(breakable, disk):
+    _survives_a_full(disk, prepare(on_database(breakable, f"sqlite:///{disk}/booth.db")))
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(breakable, disk):
-    service = prepare(breakable(folder=disk / "booth"))
-    load = Load(service)
-    with load.running() as ledger:
-        _works(load)
-        with full(disk):
-            _refuses_changes_and_issues_on(service, load)
-        _works(load)
-
-    assert_recovers(service, load.jwt)
-    assert_promises_kept(service, ledger)
+    _survives_a_full(disk, prepare(breakable(folder=disk / "booth")))
 
 
 def test_tokens_do_not_wait_for_a_slow_disk(breakable):

@@ -15,6 +15,7 @@ from tokenbooth.server.metrics import families
 from tokenbooth.server.metrics.loop_lag import watching_event_loop
 from tokenbooth.server.possession import PROOF_PREFIX
 from tokenbooth.server.quota import PREFIX as QUOTA_PREFIX
+from tokenbooth.server.revocations import CLOCK_MAY_BE_OFF
 from tokenbooth.server.service import Service
 from tokenbooth.server.stores.contract import StoreError
 from tokenbooth.server.vault import VaultError
@@ -31,8 +32,6 @@ _KEEP_KEYS_SECONDS = 600.0
 _LOG_HEAD_SECONDS = 3600.0
 _NOTICES_SECONDS = 3600.0  # whether it is another day
 _STOP_SECONDS = 15.0  # longer than the store keeps anybody waiting
-# What expired is kept for a while: a clock that is set back must not bring a token back to life.
-_KEEP_EXPIRED_SECONDS = 86_400.0
 # A proof comes with every bound token, so these are many, and lived for a minute only. Shares of a
 # quota are many too, and at worst an hour is counted twice.
 _KEEP_EXPIRED_MANY_SECONDS = 600.0
@@ -151,7 +150,8 @@ class Upkeep:
 
     async def _forget_expired(self) -> None:
         store, now = self._service.store, self._service.clock.now()
-        await store.forget_expired(now - _KEEP_EXPIRED_SECONDS)
+        # A clock that is set back must not bring a token back to life.
+        await store.forget_expired(now - CLOCK_MAY_BE_OFF)
         for prefix in (PROOF_PREFIX, QUOTA_PREFIX):
             await store.forget_claims(prefix, now - _KEEP_EXPIRED_MANY_SECONDS)
 
